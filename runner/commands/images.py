@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,9 @@ from runner.target.fitting import mirrored
 from runner.target.live import PUBLIC_IMAGES
 from runner.target.target import Target, reach
 
+_HUB = "docker.io"
+"""The registry of references that name none (github.com/distribution/reference)."""
+
 
 @dataclass(frozen=True)
 class WorkloadImage:
@@ -27,7 +31,7 @@ class WorkloadImage:
         name: as manifests have it, and as the setting `images.<name>` has it.
         source: where it is published.
         reference: what a run uses.
-        digest: `sha256:…`, of the nodes that have it; empty where no node has it, or none was asked.
+        digest: `sha256:…`, of the nodes that have it; empty where they differ, no node has it, or none was asked.
     """
 
     name: str
@@ -38,9 +42,7 @@ class WorkloadImage:
     @property
     def pinned(self) -> str:
         """The reference by digest, without a tag; the reference itself where the digest is not known."""
-        path = self.reference.split("@", 1)[0]
-        head, slash, last = path.rpartition("/")
-        return f"{head}{slash}{last.split(':', 1)[0]}@{self.digest}" if self.digest else self.reference
+        return f"{_repository(self.reference)}@{self.digest}" if self.digest else self.reference
 
 
 @common.takes(*common.CLUSTER, "image_prefix")
@@ -84,22 +86,37 @@ def of_settings(wanted: settings.Settings) -> list[WorkloadImage]:
 
 
 def with_digests(listed: Sequence[WorkloadImage], nodes: Iterable[dict[str, Any]]) -> list[WorkloadImage]:
-    """The same with the digests that nodes report for their images (`status.images`)."""
-    known: dict[str, str] = {}
+    """The same with the digests that nodes report for their images (`status.images`).
+
+    One image may be known by several registries, each with a digest of its own. Where nodes have different ones for the
+    same tag, as they pulled it at different times or for other architectures, none of them is right for all.
+    """
+    known: defaultdict[str, set[str]] = defaultdict(set)
     for node in nodes:
         for image in node.get("status", {}).get("images") or ():
-            names = image.get("names") or ()
-            digest = next((name.partition("@")[2] for name in names if "@" in name), "")
-            known |= {_whole(name): digest for name in names if digest and "@" not in name}
-    return [WorkloadImage(one.name, one.source, one.reference, known.get(_whole(one.reference), "")) for one in listed]
+            names = [_whole(name) for name in image.get("names") or () if "<none>" not in name]
+            of = {_repository(name): name.partition("@")[2] for name in reversed(names) if "@" in name}
+            for name in names:
+                known[name] |= {of[_repository(name)]} if "@" not in name and _repository(name) in of else set()
+    found = ((one, known[_whole(one.reference)]) for one in listed)
+    return [replace(one, digest=min(digests) if len(digests) == 1 else "") for one, digests in found]
+
+
+def _repository(reference: str) -> str:
+    """The reference without its tag and its digest: `localhost:5000/curl` of `localhost:5000/curl:8@sha256:…`."""
+    head, slash, last = reference.partition("@")[0].rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
 
 
 def _whole(reference: str) -> str:
-    """The reference with the registry that containerd adds: `curl:8` is `docker.io/library/curl:8`."""
-    first, slash, _ = reference.partition("/")
-    if slash and ("." in first or ":" in first or first == "localhost"):
-        return reference
-    return f"docker.io/{reference}" if slash else f"docker.io/library/{reference}"
+    """The reference with what containerd adds: `curl` is `docker.io/library/curl:latest`."""
+    repository = _repository(reference)
+    first, slash, rest = repository.partition("/")
+    if not (slash and ("." in first or ":" in first or first == "localhost")):
+        first, rest = _HUB, repository
+    if first in (_HUB, f"index.{_HUB}"):
+        first, rest = _HUB, rest if "/" in rest else f"library/{rest}"
+    return f"{first}/{rest}{reference.removeprefix(repository) or ':latest'}"
 
 
 def _nodes(target: Target) -> list[dict[str, Any]]:

@@ -38,6 +38,53 @@ def test_digests_are_those_of_the_nodes() -> None:
     assert port.pinned == f"localhost:5000/a/b@{DIGEST}"
 
 
+OTHER = f"sha256:{'1e' * 32}"
+
+
+def having(*images: list[str]) -> dict[str, object]:
+    return {"status": {"images": [{"names": names} for names in images]}}
+
+
+@pytest.mark.parametrize(
+    ("reference", "nodes", "pinned"),
+    [
+        ("localhost:5000/a:1", [having([f"localhost:5000/a@{DIGEST}", "localhost:5000/a:1"])], "localhost:5000/a"),
+        ("[::1]:5000/a/b:1", [having([f"[::1]:5000/a/b@{DIGEST}", "[::1]:5000/a/b:1"])], "[::1]:5000/a/b"),
+        ("busybox", [having([f"docker.io/library/busybox@{DIGEST}", "docker.io/library/busybox:latest"])], "busybox"),
+        ("docker.io/a:1", [having([f"docker.io/library/a@{DIGEST}", "docker.io/library/a:1"])], "docker.io/a"),
+        (
+            "mirror.example.com/a:1",
+            [having([f"docker.io/x/a@{OTHER}", f"mirror.example.com/a@{DIGEST}", "x/a:1", "mirror.example.com/a:1"])],
+            "mirror.example.com/a",
+        ),
+        ("x/a:1", [having([f"docker.io/x/a@{DIGEST}", f"docker.io/x/a@{OTHER}", "docker.io/x/a:1"])], "x/a"),
+    ],
+    ids=["port", "IPv6 registry", "no tag", "official", "two registries", "two digests of one registry"],
+)
+def test_a_digest_is_that_of_the_same_registry(reference: str, nodes: list[dict[str, object]], pinned: str) -> None:
+    """That of another one that has the same image may be unknown there."""
+    [found] = with_digests([WorkloadImage("x", "", reference)], nodes)
+    assert found.pinned == f"{pinned}@{DIGEST}"
+
+
+@pytest.mark.parametrize(
+    ("reference", "nodes"),
+    [
+        ("x/a:1", [having(["docker.io/x/a:1"])]),
+        ("x/a:1", [having(["<none>@<none>", "<none>:<none>", "docker.io/x/a:1"])]),
+        ("x/a:1", [having([f"other.example.com/a@{DIGEST}", "docker.io/x/a:1"])]),
+        ("x/a:1", [having([f"docker.io/x/a@{one}", "docker.io/x/a:1"]) for one in (DIGEST, OTHER)]),
+        ("x/a:1", [having([f"docker.io/x/a@{DIGEST}", "docker.io/x/a:2"])]),
+        (f"x/a:1@{OTHER}", [having([f"docker.io/x/a@{DIGEST}", "docker.io/x/a:1"])]),
+        (f"r.example.com:5000/x/a@{OTHER}", [having([f"docker.io/x/a@{DIGEST}"])]),
+    ],
+    ids=["none", "removed", "another registry", "nodes differ", "another tag", "tag and digest", "digest"],
+)
+def test_what_is_not_known_for_sure_is_left_as_it_is(reference: str, nodes: list[dict[str, object]]) -> None:
+    [found] = with_digests([WorkloadImage("x", "", reference)], nodes)
+    assert found.pinned == reference
+
+
 def test_the_command_needs_no_cluster(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["images", "--json", "--image-prefix", "mirror.example.com"]) == 0
     listed = json.loads(capsys.readouterr().out)

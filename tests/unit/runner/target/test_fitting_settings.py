@@ -112,6 +112,19 @@ def test_a_mirror_replaces_the_registry(reference: str, expected: str) -> None:
     assert mirrored(reference, "") == reference
 
 
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("localhost:5000/a/b:1@sha256:0f", "a/b:1@sha256:0f"),
+        ("[::1]:5000/a@sha256:0f", "a@sha256:0f"),
+        ("org/a:1", "org/a:1"),
+    ],
+)
+@pytest.mark.parametrize("mirror", ["mirror.example.com:5000", "mirror.example.com:5000/all/of/it/", "[::1]:5000/x"])
+def test_a_mirror_may_have_a_port_and_a_path(mirror: str, reference: str, expected: str) -> None:
+    assert mirrored(reference, mirror) == f"{mirror.rstrip('/')}/{expected}"
+
+
 def test_all_images_come_from_the_mirror_but_those_that_are_named() -> None:
     given = made(context="x", image_prefix="mirror.example.com", images={"sleep": "other.example.com/curl:1"})
     images = targets.of(given).access(print).images
