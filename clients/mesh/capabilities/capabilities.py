@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from clients.mesh.capabilities.capability_detectors import (
+from clients.mesh.capabilities.detectors import (
     access_log,
     auto_mtls,
     dns_not_proxied,
@@ -32,7 +32,7 @@ from clients.mesh.capabilities.capability_detectors import (
     psp,
     slashes_kept,
 )
-from clients.mesh.capabilities.capability_names import CapabilityName as CapabilityName
+from clients.mesh.capabilities.names import CapabilityName as CapabilityName
 from clients.mesh.survey import keys, meshconfig
 from clients.mesh.survey.survey import Survey
 from clients.model.api_groups import SECURITY_V1
