@@ -125,13 +125,15 @@ def _ordered(requests: Sequence[Request]) -> list[tuple[int, Request]]:
 def _processes(requests: Sequence[Request], sentinel: str) -> list[str]:
     """The curl processes of a batch: HTTP/2 has no `Connection: close`, so each has a process of its own.
 
-    So has a request with a certificate, which can be read once from its descriptor.
+    So has a request with a certificate, which can be read once from its descriptor. What continues on a connection is
+    sent by the process that has it.
     """
     batches: list[list[tuple[int, Request]]] = []
     alone = True
     for index, request in _ordered(requests):
         own = request.http2 or request.certificate is not None
-        if alone or own:
+        joins = request.continues and request.certificate is None
+        if not joins and (alone or own):
             batches.append([])
         batches[-1].append((index, request))
         alone = own

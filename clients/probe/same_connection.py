@@ -34,11 +34,14 @@ class Exchanges:
 
 
 def possible(first: Request, second: Request) -> bool:
-    """Whether both are HTTP/1.1 to the same host and port, by the same certificate: only such share a connection."""
-    both = (first, second)
-    ways = [(one.url.partition("://")[0], urlsplit(one.url).netloc, one.connect_to, one.certificate) for one in both]
-    plain = not any(one.http2 or one.insecure or one.tls_max for one in both)
-    return plain and ways[0] == ways[1] and ways[0][0] in _SCHEMES
+    """Whether both are by one version of HTTP to the same host and port, by the same certificate: others share none."""
+    plain = not any(one.insecure or one.tls_max for one in (first, second))
+    return plain and _way(first) == _way(second) and urlsplit(first.url).scheme in _SCHEMES
+
+
+def _way(request: Request) -> tuple[object, ...]:
+    where = urlsplit(request.url)
+    return where.scheme, where.netloc, request.connect_to, request.certificate, request.http2
 
 
 def from_pod(session: ProbeSession, first: Request, second: Request) -> Exchanges:
