@@ -12,7 +12,9 @@ from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
+from clients.apply.families import listening_by_both, past_the_sidecar
 from clients.apply.service_types import as_type
+from clients.kube.families import Families
 from clients.model.api_groups import GATEWAY_API, ISTIO_NETWORKING
 from clients.model.service_type import LOAD_BALANCER
 
@@ -59,6 +61,7 @@ class Fitting:
         constraint: security context constraints that the accounts of each namespace may use; empty for none.
         exported: what others may use states that it is for all namespaces, as the mesh does not take that for granted.
         service_types: `namespace/service`, by the documents' names → its type, in the place of LoadBalancer.
+        families: which addresses the cluster has; manifests are written for IPv4.
         open_network: namespaces get a network policy that lets everything in and out, as the cluster's own do not.
     """
 
@@ -78,6 +81,7 @@ class Fitting:
     open_network: bool = False
     exported: bool = False
     constraint: str = ""
+    families: Families = field(default_factory=Families)
 
     def fit(self, body: dict[str, Any], documented: str) -> dict[str, Any]:
         """The object with what it lacks. `body` is not changed.
@@ -93,6 +97,8 @@ class Fitting:
         if kind in _TEMPLATED and "template" in spec:
             body = {**body, "metadata": self._labelled(body["metadata"])}
             return {**body, "spec": {**spec, "template": self._pod_object(spec["template"])}}
+        if self.families.ipv6_first:
+            body = listening_by_both(body)
         if instead := self.service_types.get(documented):
             body = as_type(body, instead)
         if annotations := {**self.service_annotations, **self.annotations_of.get(documented, {})}:
@@ -122,9 +128,11 @@ class Fitting:
     def _pod_object(self, body: dict[str, Any]) -> dict[str, Any]:
         """A pod, or the template of one."""
         made = {**body, "spec": self.pod(body.get("spec") or {})}
-        if self.pod_annotations or self.pod_labels:
-            meta = self._labelled(body.get("metadata") or {})
-            notes = {**self.pod_annotations, **(meta.get("annotations") or {})}
+        meta = self._labelled(body.get("metadata") or {})
+        notes = {**self.pod_annotations, **(meta.get("annotations") or {})}
+        if self.families.ipv6:
+            notes = past_the_sidecar(notes)
+        if notes or self.pod_labels:
             made["metadata"] = {**meta, "annotations": notes} if notes else meta
         return made
 

@@ -83,7 +83,8 @@ class ExternalHosts:
         Raises:
             InfrastructureError: there is no log, or it cannot be read.
         """
-        begins = [f'"{joined(peer, "")}' for peer in peers]
+        written = [form for peer in peers for form in ((peer,) if ":" in peer else (peer, f"::ffff:{peer}"))]
+        begins = [f'"{joined(form, "")}' for form in written]  # a socket of both families shows IPv4 in IPv6's form
         found = (_parsed(line) for line in self._lines() if any(one in line for one in begins))
         return [
             _entry({**data, "request_id": canonical(str(data.get("request_id") or ""))})

@@ -11,6 +11,7 @@ import re
 from ipaddress import IPv6Address
 
 _OF_LISTENER = "envoy://"
+_HOST_OF_URL = re.compile(r"\[[^\]/?#]*\]|[^:/?#]*")
 _HOST_AND_PORT = re.compile(r"(?:\[([^\]]*)\]|([^:]*))(?::([^:]*))?")
 
 
@@ -55,8 +56,8 @@ def in_url(host: str) -> str:
 def with_host(url: str, host: str) -> str:
     """The URL with another host; port, path and query stay as they are."""
     scheme, separator, rest = url.partition("://")
-    written = re.split(r"[:/?#]", rest, maxsplit=1)[0]
-    return f"{scheme}{separator}{in_url(host)}{rest[len(written) :]}"
+    written = _HOST_OF_URL.match(rest)
+    return f"{scheme}{separator}{in_url(host)}{rest[written.end() if written else 0 :]}"
 
 
 def joined(host: str, port: object) -> str:

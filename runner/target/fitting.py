@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clients.apply.fitting import Fitting, PullSecret
+from clients.kube import families
 from clients.kube.cluster import Cluster
+from clients.kube.families import Families
 from clients.mesh.survey.prior import Prior
 from clients.model.errors import ClusterError, SettingsError
 from clients.model.redact import remember
@@ -67,6 +69,7 @@ def fitting(
         service_types=settings.ingress.service_types(service_type),
         constraint=_constraint(pods.constraint, cluster),
         exported=prior.narrow_exports,
+        families=Families() if own else families.of(cluster),
     )
 
 

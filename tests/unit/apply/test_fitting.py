@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from clients.apply.families import listening_by_both
 from clients.apply.fitting import PULL_SECRET, Fitting, PullSecret
 from clients.apply.overlay import Overlay
 from clients.apply.references import namespaces_in
+from clients.kube.families import Families
 
 pytestmark = pytest.mark.unit
 MANIFESTS = Path(__file__).parents[3] / "manifests"
@@ -124,6 +126,46 @@ def test_pods_and_what_makes_them_get_labels_but_none_of_theirs_is_replaced() ->
     for other in ("Namespace w0-shop", "Service web", "Service door"):
         assert "cost" not in made[other]["metadata"]["labels"]
     assert "selector" not in deployment["spec"], "nothing selects by them"
+
+
+def of_manifest(path: str, families: Families) -> list[dict[str, Any]]:
+    text = (MANIFESTS / path).read_text(encoding="utf-8")
+    overlay = replace(OVERLAY, namespaces=namespaces_in([(path, text)]) | {"team-x", "issuer"})
+    overlay = replace(overlay, fitting=Fitting(families=families), images=dict.fromkeys(("sleep", "envoy"), "x:1"))
+    values = dict.fromkeys(("jwks_base64", "jwks", "jwks_both", "jwks_next", "front_issuer"), "x")
+    return replace(overlay, values=values).objects(text, path)
+
+
+def test_envoys_of_the_manifests_listen_by_ipv6_where_services_have_it() -> None:
+    """They bound IPv4 alone: no pod of theirs became ready, and every stage waited for them."""
+    [config] = [
+        one for one in of_manifest("front/issuer/issuer.yaml", Families(True, True)) if one["kind"] == "ConfigMap"
+    ]
+    read = yaml.safe_load(config["data"]["envoy.yaml"])["static_resources"]["listeners"]
+    more = [one["address"] for listener in read for one in listener.get("additional_addresses", ())]
+    found = [one["socket_address"] for one in (*(listener["address"] for listener in read), *more)]
+    assert [one["port_value"] for one in found][:1] == [8080]
+    assert {(one["address"], one.get("ipv4_compat")) for one in found} == {("::", True)}
+    for other in (Families(), Families(ipv6=True)):
+        [config] = [one for one in of_manifest("front/issuer/issuer.yaml", other) if one["kind"] == "ConfigMap"]
+        assert "0.0.0.0" in config["data"]["envoy.yaml"]
+        assert '"::"' not in config["data"]["envoy.yaml"]
+
+
+def test_every_listener_of_a_manifests_envoy_is_of_the_form_that_is_known() -> None:
+    for file in MANIFESTS.rglob("*.yaml"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if "0.0.0.0" in line and "0.0.0.0/0" not in line:
+                body = {"kind": "ConfigMap", "data": {"envoy.yaml": line}}
+                assert '"::"' in listening_by_both(body)["data"]["envoy.yaml"], f"{file}: {line}"
+
+
+@pytest.mark.parametrize(("families", "ranges"), [(Families(), "0.0.0.0/0"), (Families(ipv6=True), "0.0.0.0/0,::/0")])
+def test_what_is_kept_out_of_a_sidecar_is_that_of_both_families(families: Families, ranges: str) -> None:
+    """On a cluster of both, the client's sidecar got what it sent to a host by IPv6."""
+    [made] = of_manifest("egress/environment/9-excluded.yaml", families)
+    notes = made["spec"]["template"]["metadata"]["annotations"]
+    assert notes == {"traffic.sidecar.istio.io/excludeOutboundIPRanges": ranges}
 
 
 def test_the_user_s_requests_replace_smaller_ones() -> None:

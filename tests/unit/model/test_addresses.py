@@ -61,3 +61,18 @@ def test_a_pods_own_addresses_are_known_in_both_families() -> None:
 
 def test_a_range_of_one_address_is_as_long_as_its_family_has_it() -> None:
     assert [addresses.as_range(one) for one in ("10.0.0.7", "fd00::7", "")] == ["10.0.0.7/32", "fd00::7/128", ""]
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "expected"),
+    [
+        ("http://web.shop:8080/a:b?c", "10.0.0.7", "http://10.0.0.7:8080/a:b?c"),
+        ("http://web.shop", "fd00::7", "http://[fd00::7]"),
+        ("http://[fd00::7]:8080/a", "fd00::8", "http://[fd00::8]:8080/a"),
+        ("https://[fd00::7]/a", "10.0.0.7", "https://10.0.0.7/a"),
+        ("tcp://web.shop:9000", "fd00::7", "tcp://[fd00::7]:9000"),
+    ],
+)
+def test_a_url_gets_another_host(url: str, host: str, expected: str) -> None:
+    """The brackets of an address were cut at its first colon."""
+    assert addresses.with_host(url, host) == expected

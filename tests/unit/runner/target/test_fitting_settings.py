@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from cluster_fakes import FakeCluster
 
+from clients.kube.families import Families
+from clients.kube.pods import Pod
 from clients.mesh.survey.prior import Prior
 from clients.model.errors import SettingsError
 from clients.model.redact import redact
@@ -76,6 +78,26 @@ def test_labels_of_pods_are_the_settings() -> None:
     given = made(pods={"labels": {"team": "mesh", "app.kubernetes.io/name": "meshproof"}})
     found = fitting(given, FakeCluster(), Prior(), own=False)  # type: ignore[arg-type]
     assert found.pod_labels == {"team": "mesh", "app.kubernetes.io/name": "meshproof"}
+
+
+@pytest.mark.parametrize(
+    ("service", "pod", "expected"),
+    [
+        ("10.96.0.1", "10.244.0.7", Families()),
+        ("fd00:1::1", "fd00:2::7", Families(ipv6_first=True, ipv6=True)),
+        ("10.96.0.1", "fd00:2::7", Families(ipv6=True)),
+        ("", "10.244.0.7", Families()),
+    ],
+    ids=["IPv4", "IPv6 first", "IPv6 second", "no Service"],
+)
+def test_the_families_of_a_clusters_addresses_are_found(service: str, pod: str, expected: Families) -> None:
+    cluster = FakeCluster()
+    if service:
+        meta = {"name": "kubernetes", "namespace": "default"}
+        cluster.put({"kind": "Service", "metadata": meta, "spec": {"clusterIP": service}})
+    cluster.pods_of["kube-system"] = [Pod("kube-system", "dns-1", ip="10.244.0.9", more_ips=(pod,))]
+    assert fitting(made(), cluster, Prior(), own=False).families == expected  # type: ignore[arg-type]
+    assert fitting(made(), cluster, Prior(), own=True).families == Families()  # type: ignore[arg-type]
 
 
 def test_a_pull_secret_is_read_once_and_never_shown() -> None:
