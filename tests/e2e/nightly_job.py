@@ -24,8 +24,8 @@ PATIENCE_S = 180.0
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What the job is tried on.
+class JobCluster:
+    """A cluster on which the nightly job is tried, and what it is installed with.
 
     Attributes:
         kubeconfig: with an administrator's rights.
@@ -84,10 +84,10 @@ class Ground:
 
 
 @contextmanager
-def volume(ground: Ground) -> Iterator[None]:
+def volume(job_cluster: JobCluster) -> Iterator[None]:
     """A volume on one node that any user may write to, as a provisioner makes one; a pod prepares it."""
-    node = ground.run(ground.kubectl, "get", "nodes", "-o", "jsonpath={.items[-1:].metadata.name}")
-    ground.run(ground.kubectl, "create", "namespace", NAMESPACE)
+    node = job_cluster.run(job_cluster.kubectl, "get", "nodes", "-o", "jsonpath={.items[-1:].metadata.name}")
+    job_cluster.run(job_cluster.kubectl, "create", "namespace", NAMESPACE)
     affinity = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
     made = {
         "apiVersion": "v1",
@@ -102,28 +102,28 @@ def volume(ground: Ground) -> Iterator[None]:
             "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [affinity]}]}},
         },
     }
-    ground.run(ground.kubectl, "apply", "-f", "-", data=yaml.safe_dump(made))
-    _on_node(ground, node, "chmod 1777 /results")
+    job_cluster.run(job_cluster.kubectl, "apply", "-f", "-", data=yaml.safe_dump(made))
+    _on_node(job_cluster, node, "chmod 1777 /results")
     try:
         yield
     finally:
-        _on_node(ground, node, "rm -rf /results/*")
-        ground.run(ground.kubectl, "delete", "namespace", NAMESPACE, "--timeout=180s")
-        ground.run(ground.kubectl, "delete", "persistentvolume", VOLUME)
+        _on_node(job_cluster, node, "rm -rf /results/*")
+        job_cluster.run(job_cluster.kubectl, "delete", "namespace", NAMESPACE, "--timeout=180s")
+        job_cluster.run(job_cluster.kubectl, "delete", "persistentvolume", VOLUME)
 
 
-def _on_node(ground: Ground, node: str, script: str) -> None:
+def _on_node(job_cluster: JobCluster, node: str, script: str) -> None:
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "ground", "namespace": NAMESPACE},
+        "metadata": {"name": "on-node", "namespace": NAMESPACE},
         "spec": {
             "nodeName": node,
             "restartPolicy": "Never",
             "containers": [
                 {
-                    "name": "ground",
-                    "image": ground.image,
+                    "name": "on-node",
+                    "image": job_cluster.image,
                     "command": ["sh", "-c", script],
                     "securityContext": {"runAsUser": 0},
                     "volumeMounts": [{"name": "results", "mountPath": "/results"}],
@@ -132,30 +132,30 @@ def _on_node(ground: Ground, node: str, script: str) -> None:
             "volumes": [{"name": "results", "hostPath": {"path": FOLDER, "type": "DirectoryOrCreate"}}],
         },
     }
-    ground.run(ground.kubectl, "apply", "-f", "-", data=yaml.safe_dump(pod))
+    job_cluster.run(job_cluster.kubectl, "apply", "-f", "-", data=yaml.safe_dump(pod))
     done = "--for=jsonpath={.status.phase}=Succeeded"
-    ground.run(ground.kubectl, "-n", NAMESPACE, "wait", done, "pod/ground", "--timeout=120s")
-    ground.run(ground.kubectl, "-n", NAMESPACE, "delete", "pod/ground")
+    job_cluster.run(job_cluster.kubectl, "-n", NAMESPACE, "wait", done, "pod/on-node", "--timeout=120s")
+    job_cluster.run(job_cluster.kubectl, "-n", NAMESPACE, "delete", "pod/on-node")
 
 
 @contextmanager
-def installed(ground: Ground, *words: str) -> Iterator[str]:
+def installed(job_cluster: JobCluster, *words: str) -> Iterator[str]:
     """The release; its notes."""
-    settings = ground.scratch / "meshproof.toml"
-    settings.write_text(ground.settings)
-    values = [f"image={ground.image}", f"results.volume.storageClassName={VOLUME}", *words]
+    settings = job_cluster.scratch / "meshproof.toml"
+    settings.write_text(job_cluster.settings)
+    values = [f"image={job_cluster.image}", f"results.volume.storageClassName={VOLUME}", *words]
     options = [word for value in values for word in ("--set", value)]
-    ground.run(
-        *(ground.helm, "install", RELEASE, CHART, "--namespace", NAMESPACE, "--wait"),
+    job_cluster.run(
+        *(job_cluster.helm, "install", RELEASE, CHART, "--namespace", NAMESPACE, "--wait"),
         *("--set-file", f"settings={settings}", *options),
     )
     try:
-        yield ground.run(ground.helm, "get", "notes", RELEASE, "--namespace", NAMESPACE)
+        yield job_cluster.run(job_cluster.helm, "get", "notes", RELEASE, "--namespace", NAMESPACE)
     finally:
-        ground.run(ground.helm, "uninstall", RELEASE, "--namespace", NAMESPACE, "--wait")
+        job_cluster.run(job_cluster.helm, "uninstall", RELEASE, "--namespace", NAMESPACE, "--wait")
 
 
-def serve_bucket(ground: Ground, program: str, words: list[str], bucket: str) -> None:
+def serve_bucket(job_cluster: JobCluster, program: str, words: list[str], bucket: str) -> None:
     """A pod and a Service `s3` with an empty bucket.
 
     Args:
@@ -164,7 +164,7 @@ def serve_bucket(ground: Ground, program: str, words: list[str], bucket: str) ->
     made = f"mkdir -p /data/attributes /data/buckets/{bucket}"
     container = {
         "name": "s3",
-        "image": ground.image,
+        "image": job_cluster.image,
         "command": ["sh", "-c", f'{made}; exec /versitygw "$@"', "sh", *words],
         "workingDir": "/data",
         "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "program", "mountPath": "/versitygw"}],
@@ -186,8 +186,8 @@ def serve_bucket(ground: Ground, program: str, words: list[str], bucket: str) ->
             "spec": {"selector": {"app": "s3"}, "ports": [{"port": 7070}]},
         },
     ]
-    ground.run(ground.kubectl, "apply", "-f", "-", data=yaml.safe_dump_all(objects))
-    ground.kube("wait", "--for=condition=Ready", "pod/s3", "--timeout=120s")
+    job_cluster.run(job_cluster.kubectl, "apply", "-f", "-", data=yaml.safe_dump_all(objects))
+    job_cluster.kube("wait", "--for=condition=Ready", "pod/s3", "--timeout=120s")
 
 
 def commands(notes: str, heading: str) -> str:
@@ -197,15 +197,15 @@ def commands(notes: str, heading: str) -> str:
     return "set -e\n" + textwrap.dedent(found[1])
 
 
-def ended(ground: Ground, job: str) -> dict[str, Any]:
+def ended(job_cluster: JobCluster, job: str) -> dict[str, Any]:
     """The Job when it has succeeded or failed."""
 
     def look() -> dict[str, Any] | None:
-        found = ground.get("job", job)
+        found = job_cluster.get("job", job)
         kinds = {one["type"] for one in found["status"].get("conditions", []) if one["status"] == "True"}
         return found if kinds & {"Complete", "Failed"} else None
 
-    return ground.until(f"end of {job}", look)
+    return job_cluster.until(f"end of {job}", look)
 
 
 def reports(folder: Path) -> list[dict[str, Any]]:

@@ -94,7 +94,7 @@ def service(name: str = "httpbin", port_name: str = "http", number: int = 8000) 
     }
 
 
-GROUND = (
+WORKLOADS = (
     pod(),
     pod("ledger"),
     pod("sleep", "mtls-client"),
@@ -117,8 +117,8 @@ GET = RequestFacts("GET", "/ip", "httpbin.mtls-service:8000", port=8080, claims=
 
 
 def view(*objects: Json, known: tuple[str, ...] = KNOWN) -> PolicyView:
-    """These objects, with the workloads of the ground."""
-    return view_of([*GROUND, *objects], known=known, revisions={"default": "default", "canary": "canary"})
+    """These objects, with its workloads."""
+    return view_of([*WORKLOADS, *objects], known=known, revisions={"default": "default", "canary": "canary"})
 
 
 @dataclass(frozen=True)

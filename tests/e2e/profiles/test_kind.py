@@ -11,7 +11,7 @@ from pathlib import Path
 import e2e_runs
 import nightly_job
 import pytest
-from nightly_job import Ground, commands, ended, installed
+from nightly_job import JobCluster, commands, ended, installed
 
 from clients.kube.cleanup import find
 from clients.kube.cluster import Cluster
@@ -107,7 +107,7 @@ def test_the_lab_conforms(up: ProfileUp, tmp_path: Path):
     assert ran.report["totals"]["pass"] >= 40
 
 
-def test_what_has_no_ground_is_skipped_with_its_reason(up: ProfileUp, tmp_path: Path):
+def test_what_the_cluster_lacks_is_skipped_with_its_reason(up: ProfileUp, tmp_path: Path):
     """Without external hosts nothing of egress fails; with them nothing of it is skipped for want of one."""
     ran = run(up, tmp_path, "suites/egress", "--allow-mesh-wide", "--budget", "10")
     assert ran.code == 0, ran.output[-3000:]
@@ -123,12 +123,12 @@ def test_the_nightly_job_proves_its_own_cluster(up: ProfileUp, tmp_path: Path):
     settings = "[images]\n" + "\n".join(f"{name} = {json.dumps(image)}" for name, image in images.items())
     kubectl = Testbed().programs(istio_release(None)).kubernetes / "kubectl"
     helm = tools.program("helm", to_stderr)
-    ground = Ground(Path(up.administrator), built.reference, settings, helm, kubectl, tmp_path)
+    job_cluster = JobCluster(Path(up.administrator), built.reference, settings, helm, kubectl, tmp_path)
     selected = "run.suites={suites/lab/test_mesh_wide_strict.py,suites/lab/test_require_jwt.py}"
-    with nightly_job.volume(ground), installed(ground, "suspend=true", "meshWide=true", selected) as notes:
-        shown = ground.run("sh", "-c", commands(notes, "Run it now"))
-        assert ended(ground, "meshproof-now")["status"].get("succeeded") == 1, shown[-3000:]
-        ground.run("sh", "-c", commands(notes, "Fetch the reports"))
+    with nightly_job.volume(job_cluster), installed(job_cluster, "suspend=true", "meshWide=true", selected) as notes:
+        shown = job_cluster.run("sh", "-c", commands(notes, "Run it now"))
+        assert ended(job_cluster, "meshproof-now")["status"].get("succeeded") == 1, shown[-3000:]
+        job_cluster.run("sh", "-c", commands(notes, "Fetch the reports"))
         [report] = nightly_job.reports(tmp_path / "results")
         assert report["run"]["exit"] == 0
         assert {case["verdict"] for case in report["cases"]} == {"pass"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from cluster_fakes import CLIENT, FakeCluster
-from why_samples import GROUND, STRICT, TESTING, TOKENS, authorization, closed, network, pod, policy, source
+from why_samples import STRICT, TESTING, TOKENS, WORKLOADS, authorization, closed, network, pod, policy, source
 
 from clients.apply import marker_objects
 from clients.identity.tokens import TokenIssuer
@@ -61,7 +61,7 @@ class Refusing(FakeCluster):
 
 def running(*objects: Any, cluster: FakeCluster | None = None, stage: Sequence[Any] = ()) -> Any:
     cluster = cluster or FakeCluster()
-    for body in (*GROUND, *objects):
+    for body in (*WORKLOADS, *objects):
         cluster.put({"apiVersion": "v1", **body})
 
     def pods(workload: Workload) -> list[Pod]:

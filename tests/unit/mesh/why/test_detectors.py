@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from why_samples import (
     GET,
-    GROUND,
     KNOWN,
     LEGACY,
     MESH,
@@ -16,6 +15,7 @@ from why_samples import (
     STRICT,
     TESTING,
     TOKENS,
+    WORKLOADS,
     Json,
     PolicySample,
     authorization,
@@ -119,7 +119,7 @@ def test_what_cannot_be_read_is_not_known(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(REQUESTS))
 def test_a_case_says_nothing_where_policies_are_not_known(name: str) -> None:
     sample = REQUESTS[name]
-    seen = replace(sample.case, view=view_of(GROUND, known=()), entries=())
+    seen = replace(sample.case, view=view_of(WORKLOADS, known=()), entries=())
     assert detectors.of_case([seen]) == [] or name == "no_sidecar"
 
 
@@ -210,9 +210,9 @@ def test_right_policies_are_not_blamed() -> None:
 
 def test_a_tag_of_the_revision_is_no_other_revision() -> None:
     labelled = authorization("a", "ALLOW", labels={"istio.io/rev": "prod"})
-    tagged = view_of([*GROUND, labelled], known=KNOWN, revisions={"default": "default", "prod": "default"})
+    tagged = view_of([*WORKLOADS, labelled], known=KNOWN, revisions={"default": "default", "prod": "default"})
     assert selection.other_revision(tagged) == []
-    unknown = view_of([*GROUND, labelled], known=KNOWN, revisions=None)
+    unknown = view_of([*WORKLOADS, labelled], known=KNOWN, revisions=None)
     assert selection.other_revision(unknown) == [], "whether it is a tag is not known"
 
 

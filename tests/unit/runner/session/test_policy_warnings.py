@@ -13,7 +13,7 @@ import yaml
 from cluster_fakes import FakeCluster
 from plan_fakes import planned_test
 from rich.console import Console
-from why_samples import GROUND, authorization, policy
+from why_samples import WORKLOADS, authorization, policy
 
 from clients.model.errors import AccessError, ClusterError, SettingsError
 from runner.commands import doctor, doctor_policies, plan, policy_warnings
@@ -108,7 +108,7 @@ def target(monkeypatch: pytest.MonkeyPatch, cluster: FakeCluster | None) -> Any:
 
 
 def filled(cluster: FakeCluster) -> FakeCluster:
-    cluster.put(*({"apiVersion": "v1", **body} for body in (*GROUND, TYPO)))
+    cluster.put(*({"apiVersion": "v1", **body} for body in (*WORKLOADS, TYPO)))
     cluster.put(
         *({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in ("mtls-service", "closed"))
     )
