@@ -13,7 +13,7 @@ from reports import gates
 from reports.attempts import one_line
 from reports.history import record
 from reports.history.feed import reports_below, unreadable
-from reports.history.record import Record
+from reports.history.record import Record, last_night
 from reports.history.store import cluster_of
 from reports.marks import WORST_FIRST, Mark
 from reports.record.model import ReportError
@@ -85,9 +85,10 @@ def merge(folders: Sequence[Path]) -> Fleet:
     problems: list[str] = []
     newest: dict[tuple[str, str, str], ClusterRow] = {}
     seen: set[str] = set()
+    until = last_night()
     for folder in folders:
         for key, row in _rows(folder, seen, problems):
-            if key not in newest or newest[key].started < row.started:
+            if key not in newest or _later(row, newest[key], until):
                 newest[key] = row
     if not newest and problems:
         raise unreadable(problems)
@@ -97,6 +98,12 @@ def merge(folders: Sequence[Path]) -> Fleet:
         )
     clusters = sorted(newest.values(), key=lambda one: (_CODE_ORDER.index(one.code), _badness(one.totals), one.name))
     return Fleet(tuple(clusters), _controls(clusters), tuple(problems))
+
+
+def _later(one: ClusterRow, other: ClusterRow, until: str) -> bool:
+    """Whether a run is newer; one that begins in the future, by a wrong clock, is not as long as there is another."""
+    ahead, its = one.started[:10] > until, other.started[:10] > until
+    return one.started > other.started if ahead == its else its
 
 
 def _rows(folder: Path, seen: set[str], problems: list[str]) -> Iterator[tuple[tuple[str, str, str], ClusterRow]]:

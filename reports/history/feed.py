@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from reports.history import record
@@ -23,12 +23,14 @@ class Fed:
         there: files whose run is there already, or was removed for its age.
         removed: runs that were older than what is kept.
         problems: one line for each file that did not go in.
+        ahead: a line for each run that the page leaves out, as it begins in the future.
     """
 
     added: int = 0
     there: int = 0
     removed: int = 0
     problems: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
 
 
 def feed(store: HistoryStore, folder: Path, keep_days: int | None = None) -> Fed:
@@ -95,7 +97,7 @@ def _oldest(store: HistoryStore, keep_days: int | None) -> str:
 
     A run that begins in the future was made by a machine whose clock was wrong: it must not remove all others.
     """
-    newest = store.newest(datetime.now(UTC).date().isoformat())
+    newest = store.newest(record.last_night())
     if not newest or keep_days is None:
         return ""
     last = date.fromisoformat(newest)

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from reports.history import times
+from reports.history.record import last_night
 from reports.history.store import HistoryStore, KeptRun
 from reports.history.strips import Changes, Strip, changes, strips
 from reports.history.times import CaseTimes, KindTimes
@@ -60,9 +61,14 @@ class ClusterHistory:
 
 @dataclass(frozen=True)
 class History:
-    """Everything that the page says."""
+    """Everything that the page says.
+
+    Attributes:
+        ahead: runs that are left out as they begin in the future, in words.
+    """
 
     clusters: tuple[ClusterHistory, ...]
+    ahead: tuple[str, ...] = ()
 
     @property
     def bad(self) -> int:
@@ -76,6 +82,7 @@ class History:
 
 
 _HISTORY = TypeAdapter(History)
+_AHEAD = "the clock of its machine was wrong, and it is left out"
 
 
 def build(store: HistoryStore, nights: int = NIGHTS) -> History:
@@ -85,9 +92,15 @@ def build(store: HistoryStore, nights: int = NIGHTS) -> History:
         StoreError: the file cannot be read.
     """
     found: dict[str, dict[str, list[KeptRun]]] = defaultdict(lambda: defaultdict(list))
-    for run in store.runs():
-        found[run.cluster][run.night].append(run)
-    return History(tuple(_cluster(store, name, found[name], nights) for name in sorted(found)))
+    runs, until = store.runs(), last_night()
+    ahead = [run for run in runs if run.night > until]
+    if len(ahead) == len(runs):  # the clock that is wrong is the one here
+        ahead = []
+    for run in runs:
+        if run not in ahead:
+            found[run.cluster][run.night].append(run)
+    made = tuple(_cluster(store, name, found[name], nights) for name in sorted(found))
+    return History(made, tuple(f"{run.run.id} begins on {run.night}: {_AHEAD}" for run in ahead))
 
 
 def _cluster(store: HistoryStore, name: str, found: dict[str, list[KeptRun]], most: int) -> ClusterHistory:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -102,6 +102,11 @@ class _RunFile:
 
 
 _FILE = TypeAdapter(_RunFile)
+
+
+def last_night() -> str:
+    """The last night that a run may have begun on: a later one is of a machine whose clock is wrong."""
+    return (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
 
 
 def content(file: Path) -> tuple[bytes, str]:

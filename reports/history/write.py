@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from reports.files import write_text
@@ -55,4 +56,4 @@ def update(folder: Path, file: Path | None = None, keep_days: int | None = None)
         write_text(file.with_name(PAGE), page.render(history))
     except OSError as error:
         raise ReportError(f"cannot write the history's page in {file.parent}: {error.strerror}") from None
-    return fed, file.with_name(PAGE)
+    return replace(fed, ahead=history.ahead), file.with_name(PAGE)

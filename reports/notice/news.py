@@ -19,6 +19,7 @@ NOT_SENT = "not-notified"
 """File in the folder of a run whose news could not be sent: the next run tells it again."""
 MOST_RUNS = 20
 """How many earlier runs of the same cluster are looked at, the newest first."""
+_GOOD = (Mark.PASS, Mark.REDUCED)
 MOST_FOLDERS = 200
 """Folders among which they are looked for: those of other clusters are there too."""
 
@@ -29,9 +30,9 @@ class News:
 
     Attributes:
         since: id of the newest earlier run; empty where there is none.
-        worse: failed, inconclusive or not run, and better before, or not there.
+        worse: failed, inconclusive or not run, and better at all times since it was last good, or not there.
         good: passed, and bad before.
-        still: bad, and no better before.
+        still: bad, and as bad before, since it was last good.
     """
 
     since: str = ""
@@ -46,22 +47,33 @@ class News:
 
 
 def since(report: Report, runs: Path) -> News:
-    """What changed since each case was last planned in a run below this folder.
+    """What changed since each case was last good in a run below this folder. A skip is no answer, and no change.
 
     Reports that cannot be read are left out: they must not keep the news of this run back.
     """
-    now, before, newest = report.marks, dict[str, str](), ""
-    for name, marks in _earlier(report, runs):
-        newest = newest or name
-        before = {**marks, **before}
-        if now.keys() <= before.keys():
+    now, worst, newest = report.marks, dict[str, int](), ""
+    open_ = {name for name, mark in now.items() if mark in earlier.AGAIN or mark in _GOOD}
+    for run, marks in _earlier(report, runs):
+        newest = newest or run
+        for name in open_ & marks.keys():
+            if marks[name] in earlier.AGAIN:
+                worst[name] = max(worst.get(name, 0), RANK[marks[name]])
+            if marks[name] != Mark.SKIP and worst.get(name, 0) >= _told(now[name], marks[name]):
+                open_.discard(name)
+        if not open_:
             break
     bad = {name: mark for name, mark in now.items() if mark in earlier.AGAIN}
-    worse = tuple(name for name, mark in bad.items() if RANK[mark] > RANK[before.get(name, Mark.PASS)])
-    good = tuple(
-        name for name, mark in now.items() if mark in (Mark.PASS, Mark.REDUCED) and before.get(name) in earlier.AGAIN
-    )
+    worse = tuple(name for name, mark in bad.items() if RANK[mark] > worst.get(name, 0))
+    good = tuple(name for name, mark in now.items() if mark in _GOOD and name in worst)
     return News(newest, worse, good, tuple(name for name in bad if name not in worse))
+
+
+def _told(now: str, before: str) -> int:
+    """How bad a case must have been, since it was last good, so that earlier runs change nothing.
+
+    A bad one may have been worse before, and its change then was told. One that was good says all.
+    """
+    return RANK[now] if before in earlier.AGAIN and now in earlier.AGAIN else 0
 
 
 def _earlier(report: Report, runs: Path) -> Iterator[tuple[str, dict[str, str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import requests
@@ -12,8 +13,11 @@ from reports.record.model import ReportError
 
 TIMEOUT_S = (5.0, 10.0)
 """To connect, and for the answer."""
+WHOLE_S = 60.0
+"""For all attempts together: each byte of an answer's head may come in time, and the head have no end."""
 ATTEMPTS = 3
 BUSY = 429
+_LATE = "the webhook does not answer in time"
 OK, REDIRECT, SERVER_ERROR = 200, 300, 500
 
 
@@ -36,10 +40,23 @@ def send(url: str, body: Any, wait_s: float = 1.0) -> None:
         retry=retry_if_exception_type(_AgainError),
         reraise=True,
     )
-    try:
-        trying(_post, url, body)
-    except _AgainError as error:
-        raise _failed(str(error)) from None
+    refused: list[ReportError] = []
+
+    def post() -> None:
+        try:
+            trying(_post, url, body)
+        except _AgainError as error:
+            refused.append(_failed(str(error)))
+        except ReportError as error:
+            refused.append(error)
+
+    sending = threading.Thread(target=post, daemon=True)  # it ends with the process, where the receiver does not
+    sending.start()
+    sending.join(WHOLE_S)
+    if sending.is_alive():
+        raise _failed(_LATE)
+    if refused:
+        raise refused[0]
 
 
 def _post(url: str, body: Any) -> None:
@@ -48,7 +65,7 @@ def _post(url: str, body: Any) -> None:
         with requests.post(url, json=body, timeout=TIMEOUT_S, allow_redirects=False, stream=True) as answer:
             status = answer.status_code
     except requests.Timeout:
-        raise _AgainError("the webhook does not answer in time") from None
+        raise _AgainError(_LATE) from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError, OSError) as error:
         raise _AgainError(f"the webhook cannot be reached ({type(error).__name__})") from None
     if status == BUSY or status >= SERVER_ERROR:

@@ -28,6 +28,8 @@ def history(folder: Folder, file: File = None, keep: Keep = None) -> int:
     fed, page = write.update(folder, file, _days(keep))
     for problem in fed.problems:
         print(f"meshproof: {problem}", file=sys.stderr)
+    for line in fed.ahead:
+        print(line)
     removed = f", {counted(fed.removed, 'run')} removed for their age" if fed.removed else ""
     print(f"{counted(fed.added, 'run')} imported, {fed.there} there already{removed}")
     print(page)

@@ -89,6 +89,18 @@ def test_a_link_leads_to_whatever_folder_a_run_is_in(name: str, tmp_path: Path) 
     assert Path(unquote(found.path)) == next((tmp_path / name).iterdir()) / "index.html"
 
 
+def test_a_run_of_a_wrong_clock_does_not_hide_the_later_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be the newest of its cluster until the day comes that its clock said."""
+    monkeypatch.setattr(matrix, "last_night", lambda: "2026-11-03")
+    kept(tmp_path / "1", "prod", 2, A="f")
+    kept(tmp_path / "2", "prod", 9, A="p")
+    shutil.move(next((tmp_path / "2").iterdir()), tmp_path / "1")
+    (tmp_path / "2").rmdir()
+    assert [one.started for one in matrix.merge([tmp_path]).clusters] == ["2026-11-02T02:00:00Z"]
+    shutil.rmtree(next((tmp_path / "1").glob("20261102*")))
+    assert [one.started for one in matrix.merge([tmp_path]).clusters] == ["2026-11-09T02:00:00Z"], "there is no other"
+
+
 def test_page_json_and_terminal_say_the_same(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = runs / "out"
     assert cli.main(["merge", str(runs), "--to", str(out)]) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -108,6 +109,29 @@ def test_what_was_not_run_is_news_until_it_is(tmp_path: Path) -> None:
     assert news.since(night(2, A="pass", not_run=("B",)), tmp_path).worse == ("B",)
     kept(tmp_path, night(2, A="pass", not_run=("B",)))
     assert news.since(night(3, A="pass", B="pass"), tmp_path).good == ("B",)
+
+
+@pytest.mark.parametrize(
+    ("marks", "told"),
+    [
+        (("pass", "fail", "inconclusive", "fail", "inconclusive", "fail"), "02"),  # one change, whatever it is called
+        (("pass", "fail", "", "fail"), "02"),  # a deadline kept it from being run
+        (("pass", "inconclusive", "fail", "fail"), "02 03"),
+        (("pass", "fail", "skip", "fail"), "02"),  # a skip is no answer
+        (("pass", "fail", "skip", "pass", "pass"), "02 +04"),
+        (("pass", "skip", "fail"), "03"),
+        (("fail", "pass", "fail"), "01 +02 03"),
+    ],
+)
+def test_a_case_that_stays_bad_wakes_once(marks: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    """Each night on which it failed was news where the night before it was not run, or inconclusive."""
+    seen = []
+    for number, mark in enumerate(marks, 1):
+        report = night(number, not_run=() if mark else ("A",), B="pass", **({"A": mark} if mark else {}))
+        found = news.since(report, tmp_path)
+        seen += [f"{number:02}"] * bool(found.worse) + [f"+{number:02}"] * bool(found.good)
+        kept(tmp_path, report)
+    assert " ".join(seen) == told
 
 
 @pytest.mark.parametrize(
@@ -258,6 +282,26 @@ def test_an_answer_without_an_end_holds_no_run_up(hook: Hook) -> None:
     send.send(hook.url, {"a": 1}, wait_s=0.0)
     assert time.monotonic() - began < 5
     assert hook.got == [{"a": 1}]
+
+
+def test_a_head_without_an_end_holds_no_run_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver that sends one byte of its answer's head now and then: each came in time, for as long as it liked."""
+    monkeypatch.setattr(send, "WHOLE_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        threading.Thread(target=drip, args=(there,), daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(ReportError, match="the notification was not sent: the webhook does not answer in time"):
+            send.send(f"http://127.0.0.1:{there.getsockname()[1]}/{SECRET}", {}, wait_s=0.0)
+    assert time.monotonic() - began < 5
+
+
+def drip(there: socket.socket) -> None:
+    with suppress(OSError):
+        other, _ = there.accept()
+        with other:
+            for sign in b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 100:
+                other.send(bytes([sign]))
+                time.sleep(0.1)
 
 
 @pytest.mark.parametrize(("code", "requests"), [(404, 1), (302, 1), (500, 3)])

@@ -14,7 +14,7 @@ import pytest
 from report_samples import sample_report
 
 from clients.model.evidence import Applied, Evidence, Grade, Verdict
-from reports.history import page, trends
+from reports.history import history, page, trends
 from reports.history.feed import feed
 from reports.history.history import build, to_json
 from reports.history.store import HistoryStore
@@ -255,6 +255,31 @@ def test_a_run_of_a_wrong_clock_removes_no_other(tmp_path: Path) -> None:
         fed = feed(store, tmp_path, keep_days=2)
         assert (fed.added, fed.removed) == (4, 1)
         assert [run.night for run in store.runs()] == ["2026-01-02", "2026-01-03", "2999-01-04"]
+
+
+def test_a_run_of_a_wrong_clock_is_not_the_last_night_for_ever(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it showed would be "now" until the day comes that its clock said."""
+    monkeypatch.setattr(history, "last_night", lambda: "2026-06-01")
+    night(tmp_path, 0)
+    night(tmp_path, 1, case(Verdict.FAIL), name="ahead")
+    file = tmp_path / "ahead" / conformance.FILE
+    file.write_text(file.read_text().replace("2026-01-02T", "2999-01-04T"))
+    assert cli.main(["history", str(tmp_path)]) == 0
+    text = "ahead begins on 2999-01-04: the clock of its machine was wrong, and it is left out"
+    assert text in capsys.readouterr().out
+    read = json.loads((tmp_path / "history.json").read_text())
+    assert [one["date"] for one in read["clusters"][0]["nights"]] == ["2026-01-01"]
+    assert read["ahead"] == [text]
+    assert text in (tmp_path / "history.html").read_text()
+
+
+def test_where_all_are_ahead_it_is_the_clock_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    night(tmp_path, 0)
+    monkeypatch.setattr(history, "last_night", lambda: "1970-01-02")
+    update(tmp_path)
+    assert json.loads((tmp_path / "history.json").read_text())["clusters"][0]["nights"]
 
 
 @pytest.mark.parametrize("name", ["history.html", "history.json"])
