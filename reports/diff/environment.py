@@ -38,7 +38,7 @@ def missing(target: TargetInfo) -> list[str]:
 def _facts(target: TargetInfo) -> dict[str, str]:
     mesh = target.mesh
     return {
-        "target": f"{target.kind} {target.context}".strip(),
+        "target": f"{target.kind} {target.cluster or target.context}".strip(),
         "kubernetes": target.kubernetes,
         "mesh": f"{mesh.name} {mesh.version}".strip(),
         "mesh revision": mesh.revision,

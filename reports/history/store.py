@@ -48,8 +48,8 @@ class KeptRun:
 
 
 def cluster_of(target: TargetInfo) -> str:
-    """Kind and context, or the mark of its uid: what stays the same of a cluster from night to night."""
-    return f"{target.kind} {target.context or target.mark_of_uid}".strip()
+    """Kind, and its given name, context or the mark of its uid: what stays the same from night to night."""
+    return f"{target.kind} {target.cluster or target.context or target.mark_of_uid}".strip()
 
 
 class HistoryStore:

@@ -58,7 +58,7 @@ def since(report: Report, runs: Path) -> News:
         for name in open_ & marks.keys():
             if marks[name] in earlier.AGAIN:
                 worst[name] = max(worst.get(name, 0), RANK[marks[name]])
-            if marks[name] != Mark.SKIP and worst.get(name, 0) >= _told(now[name], marks[name]):
+            if marks[name] != Mark.SKIP and worst.get(name, 0) >= _enough(now[name], marks[name]):
                 open_.discard(name)
         if not open_:
             break
@@ -68,10 +68,10 @@ def since(report: Report, runs: Path) -> News:
     return News(newest, worse, good, tuple(name for name in bad if name not in worse))
 
 
-def _told(now: str, before: str) -> int:
+def _enough(now: str, before: str) -> int:
     """How bad a case must have been, since it was last good, so that earlier runs change nothing.
 
-    A bad one may have been worse before, and its change then was told. One that was good says all.
+    A bad one may have been worse before, and its change was news then. One that was good says all.
     """
     return RANK[now] if before in earlier.AGAIN and now in earlier.AGAIN else 0
 

@@ -101,6 +101,7 @@ class TargetInfo:
         kind: `embedded`, `kind` or `live`.
         kubernetes: version of the API server.
         context: context of the kubeconfig; empty on the embedded target.
+        cluster: name that the settings give the cluster (`cluster_name`); empty for none.
         details: further facts worth showing (`nodes`, `proxy`, `cni`, …).
         name: for people, with what tells it from others (`live cluster prod at 10.0.0.1:6443`).
         server: address of the API server; empty where the run never came to one.
@@ -124,6 +125,7 @@ class TargetInfo:
     uid: str = ""
     images: dict[str, str] = field(default_factory=dict)
     in_force: tuple[str, ...] = ()
+    cluster: str = ""
 
     @property
     def facts(self) -> dict[str, str]:
@@ -134,18 +136,19 @@ class TargetInfo:
     def title(self) -> str:
         """Which cluster it is, in words: `live cluster prod-eu (istio 1.29.1)`, `embedded cluster (istio 1.31.1)`."""
         mesh = f"{self.mesh.name} {self.mesh.version}".strip()
-        cluster = self.name or " ".join(filter(None, (self.kind, "cluster", self.context)))
+        named = f"{self.kind} cluster {self.cluster}" if self.cluster else self.name
+        cluster = named or " ".join(filter(None, (self.kind, "cluster", self.context)))
         more = ", ".join(filter(None, (f"uid {self.mark_of_uid}" if self.mark_of_uid else "", mesh)))
         return f"{cluster} ({more})" if more else cluster
 
     @property
     def mark_of_uid(self) -> str:
-        """The beginning of the uid of a cluster of the user's that has no context; empty for any other.
+        """The beginning of the uid of a cluster of the user's that has neither name nor context; empty for any other.
 
         In a pod there is none, and the API server has the same address everywhere. Embedded clusters of one build share
         their uid.
         """
-        return self.uid[:_UID] if self.kind == _LIVE and not self.context else ""
+        return self.uid[:_UID] if self.kind == _LIVE and not (self.cluster or self.context) else ""
 
 
 @dataclass(frozen=True)

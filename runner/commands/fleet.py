@@ -19,7 +19,7 @@ from runner.commands import child, signals
 from runner.config import settings
 
 OPTION = "--context"
-METRICS = "--metrics"
+METRICS, NAME = "--metrics", "--cluster-name"
 LOG = "terminal.txt"
 _JUDGED = (ExitCode.OK, ExitCode.FAILED, ExitCode.UNKNOWN)
 CODES = (ExitCode.INTERRUPTED, ExitCode.FAILED, ExitCode.BAD_INPUT, ExitCode.UNKNOWN, ExitCode.OK)
@@ -79,8 +79,13 @@ def run(named: Sequence[str], words: Sequence[str]) -> int:
     """
     given, rest = _taken(words, "--out")
     metrics, rest = _taken(rest, METRICS)
+    name, _ = _taken(rest, NAME)
     file, _ = _taken(words, "--kubeconfig")
-    wanted = settings.load({"out": _last(given), "kubeconfig": _last(file), "metrics": _last(metrics)})
+    wanted = settings.load(
+        {"out": _last(given), "kubeconfig": _last(file), "metrics": _last(metrics), "cluster_name": _last(name)}
+    )
+    if wanted.cluster_name:
+        raise SettingsError(f"{NAME} {wanted.cluster_name} names one cluster of {len(named)}", "leave it out")
     _check_contexts(named, wanted.kubeconfig)
     out = wanted.out
     members = _members(named, out, wanted.metrics)

@@ -137,7 +137,7 @@ def conduct(words: list[str], folder: Path, target: Target) -> int:
     if not (contents.run and contents.run.ended) and not target.settings.keep:
         clean = sweep_after_death(folder)
     info = closing(contents, folder, started, ended)
-    about = contents.target or TargetInfo(kind=target.kind, context=target.settings.context)
+    about = contents.target or _not_reached(target)
     judged = conformance.build(contents, info, about).judged.code
     info = replace(info, exit=exit_code(ended, judged or (ExitCode.OK if clean else ExitCode.UNKNOWN)))
     try:
@@ -148,6 +148,11 @@ def conduct(words: list[str], folder: Path, target: Target) -> int:
         raise
     terminal.print_summary(Console(), conformance.build(read(journal), info, about), index)
     return info.exit if info.exit is not None else ExitCode.FAILED
+
+
+def _not_reached(target: Target) -> TargetInfo:
+    """What is known of a target that the run never came to."""
+    return TargetInfo(kind=target.kind, context=target.settings.context, cluster=target.settings.cluster_name)
 
 
 def _write(journal: Path, folder: Path, info: RunInfo, about: TargetInfo, given: Settings) -> Path:

@@ -49,6 +49,8 @@ class Settings(GateSettings, ConvergenceSettings):
     Attributes:
         target: kind of the cluster under test (`runner.target.targets`); empty: the one that `context` or `kubeconfig`
             implies, else `embedded`, which starts the testbed if needed.
+        cluster_name: of the cluster, by which history, notifications and metrics know it again; empty: its context, or
+            the beginning of its uid.
         revision: labels namespaces `istio.io/rev=…`; empty: detected where there is just one.
         root_namespace: the namespace whose policies apply to the whole mesh; empty: found by what injects, and by the
             configuration of the mesh.
@@ -85,6 +87,9 @@ class Settings(GateSettings, ConvergenceSettings):
     context: Annotated[
         str, Option("--context", "NAME", "Context to use; for a run repeatable; implies --target live.", TARGET)
     ] = ""
+    cluster_name: Annotated[
+        str, Option("--cluster-name", "NAME", "What reports and history call the cluster.", TARGET)
+    ] = Field(default="", pattern=r"^([A-Za-z0-9]([A-Za-z0-9 ._:/@-]{0,98}[A-Za-z0-9])?)?$")
     kubeconfig: Annotated[
         AnyPath | None, Option("--kubeconfig", "FILE", "Kubeconfig; implies --target live.", TARGET)
     ] = None

@@ -217,6 +217,7 @@ def _described(target: Target, there: Access, cluster: Cluster, mesh: MeshInfo) 
         kubernetes=cluster.server_version,
         mesh=MeshRecord(mesh.name, mesh.version, mesh.revision or DEFAULT_REVISION, mesh.flavour),
         context=there.context,
+        cluster=target.settings.cluster_name,
         details=_details(mesh),
         in_force=mesh.prior.texts,
         name=target.name(there, cluster.server),

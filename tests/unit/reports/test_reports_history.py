@@ -218,6 +218,18 @@ def test_clusters_without_a_context_do_not_mix(tmp_path: Path) -> None:
     assert [len(one["nights"]) for one in data["clusters"]] == [1, 1]
 
 
+def test_a_name_of_ones_own_is_what_a_cluster_is_known_by(tmp_path: Path) -> None:
+    """In a pod there is no context; and a cluster that is built anew has another uid."""
+    for number, (name, uid) in enumerate((("prod-eu", "11111111-a"), ("prod-eu", "22222222-b"), ("", "22222222-b"))):
+        report = conformance.load(night(tmp_path, number))
+        target = replace(report.target, context="", uid=uid, cluster=name)
+        conformance.save(replace(report, target=target), tmp_path / f"run-{number}" / conformance.FILE)
+    update(tmp_path)
+    read = json.loads((tmp_path / "history.json").read_text())["clusters"]
+    assert [(one["name"], len(one["nights"])) for one in read] == [("live 22222222", 1), ("live prod-eu", 2)]
+    assert read[1]["title"] == "live cluster prod-eu (istio 1.29.1)"
+
+
 def test_two_clusters_may_have_runs_of_one_id(tmp_path: Path) -> None:
     """It has a second and four digits: of a fleet that begins at one time, two are alike every few weeks."""
     for context in ("a", "b", "a", "b"):

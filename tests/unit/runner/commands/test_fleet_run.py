@@ -79,6 +79,17 @@ def test_each_cluster_has_metrics_of_its_own(tmp_path: Path, monkeypatch: pytest
     assert Member("a", tmp_path).words == ["--context", "a", f"--out={tmp_path}"]
 
 
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_several_clusters_have_no_one_name(by_variable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """History and notifications would take them for one cluster."""
+    words = ["run", "--out", str(tmp_path), "--kubeconfig", str(kubeconfig(tmp_path, "a", "b"))]
+    words += [] if by_variable else ["--cluster-name", "prod"]
+    if by_variable:
+        monkeypatch.setenv("MESHPROOF_CLUSTER_NAME", "prod")
+    with pytest.raises(SettingsError, match="--cluster-name prod names one cluster of 2"):
+        fleet.run(["a", "b"], words)
+
+
 def test_a_context_that_is_there_twice_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="names a cluster twice"):
         fleet.run(["a", "a"], ["run", "--out", str(tmp_path), "--kubeconfig", str(kubeconfig(tmp_path, "a"))])

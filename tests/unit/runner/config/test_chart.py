@@ -46,6 +46,7 @@ def test_the_schema_is_one_and_takes_the_default_values() -> None:
         ({"results": {"kind": "s3", "s3": {"url": "https://bucket"}}}, "'https://bucket' does not match"),
         ({"job": {"backoffLimit": 3}}, "'backoffLimit' was unexpected"),
         ({"schedule": ""}, "''"),
+        ({"clusterName": "a\nb"}, "does not match"),
         ({"suspend": "no"}, "'no' is not of type 'boolean'"),
     ],
 )
@@ -217,6 +218,12 @@ def test_what_is_run_is_stated_word_for_word(program: Path) -> None:
     pod = rendered(program, *words)["CronJob", "nightly-meshproof", "proofs"]["spec"]["jobTemplate"]["spec"]["template"]
     [container] = pod["spec"]["containers"]
     assert container["args"] == ["run", "--workers=2", "--deadline=100m", "-k", "jwt and not removed", "suites/lab"]
+
+
+def test_the_name_of_the_cluster_is_stated(program: Path) -> None:
+    made = rendered(program, "--set", "clusterName=prod: eu")["CronJob", "nightly-meshproof", "proofs"]
+    [container] = made["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["run", "--workers=2", "--deadline=100m", "--cluster-name=prod: eu"]
 
 
 def test_the_settings_file_comes_through_unchanged(program: Path, tmp_path: Path) -> None:
