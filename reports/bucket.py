@@ -1,4 +1,6 @@
-"""Copies the folder of a run to a bucket: S3, or another store with its interface (MinIO, Ceph, Google's HMAC keys).
+"""Copies the folder of a run to a bucket, and what earlier runs showed from it.
+
+It is S3, or another store with its interface (MinIO, Ceph, Google's HMAC keys).
 
 Where the bucket is, and who may write to it, is found as Amazon's own programs find it: `AWS_ENDPOINT_URL_S3`,
 `AWS_REGION`, `AWS_ACCESS_KEY_ID` and so on, a shared credentials file, or the identity of the pod or machine. No
@@ -11,7 +13,7 @@ import mimetypes
 import os
 import re
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,11 +35,12 @@ AMAZON = "https://s3.amazonaws.com"
 CONNECT_S, READ_S, TRIES = 5.0, 60.0, 3
 _FIRST = ("conformance.json", "index.html")
 """Files that matter most are copied first."""
+RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 _REGION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _KEY = re.compile(r"[!-~]*")
+_WRITE, _READ = "s3:PutObject", "s3:ListBucket and s3:GetObject"
 _HINTS = {
-    "AccessDenied": "the identity needs s3:PutObject there",
     "InvalidAccessKeyId": "see AWS_ACCESS_KEY_ID",
     "NoSuchBucket": "make it, or see AWS_ENDPOINT_URL_S3",
     "SignatureDoesNotMatch": "see AWS_SECRET_ACCESS_KEY and AWS_REGION",
@@ -121,6 +124,40 @@ class Bucket:
                 client.fput_object(self.name, f"{place}/{inside}", str(file), content_type=kind)
         return f"s3://{self.name}/{place}"
 
+    def put_file(self, folder: Path, name: str) -> None:
+        """Copy one more file of a folder. Raises as `put` does."""
+        place = "/".join(filter(None, (self.prefix, folder.name, name)))
+        with self._explained(lambda text, hint: ReportError(text, hint)):
+            self._client().fput_object(self.name, place, str(folder / name))
+
+    def fetch(self, out: Path, files: Sequence[str], since: str, most: int) -> int:
+        """Copy these files of the newest runs from it, each into the folder of its run; returns how many runs.
+
+        Args:
+            files: names in the folder of a run; a run without the first one is left out.
+            since: the first id of a run that is looked for.
+
+        Raises:
+            ReportError: the service does not answer, or refuses it.
+        """
+        above = f"{self.prefix}/" if self.prefix else ""
+        with self._explained(lambda text, hint: ReportError(text, hint), "shows no earlier runs", _READ):
+            client = self._client()
+            listed = client.list_objects(self.name, prefix=above, start_after=f"{above}{since}")
+            names = [
+                one.object_name.removeprefix(above).rstrip("/") for one in listed if one.is_dir and one.object_name
+            ]
+            found = 0
+            for run in sorted((name for name in names if RUN_ID.fullmatch(name)), reverse=True):
+                if found == most:
+                    break
+                there = {one.object_name for one in client.list_objects(self.name, prefix=f"{above}{run}/")}
+                wanted = [name for name in files if f"{above}{run}/{name}" in there]
+                for name in wanted if files[0] in wanted else ():
+                    client.fget_object(self.name, f"{above}{run}/{name}", str(out / run / name))
+                found += files[0] in wanted
+        return found
+
     def _client(self) -> Minio:
         pool = self._pool(TRIES)
         identity = IamAwsProvider(http_client=self._pool(0), region=self.region or None)
@@ -140,13 +177,16 @@ class Bucket:
         return urllib3.PoolManager(timeout=timeout, retries=retries, ca_certs=self.roots)
 
     @contextmanager
-    def _explained(self, error: Callable[[str, str], Exception]) -> Iterator[None]:
+    def _explained(
+        self, error: Callable[[str, str], Exception], what: str = "refuses the reports", denied: str = _WRITE
+    ) -> Iterator[None]:
         """Turn what the client library raises into one line."""
         try:
             yield
         except S3Error as problem:
-            hint = _HINTS.get(problem.code or "", "see the service's own log")
-            raise error(f"{self} at {self.endpoint} refuses the reports ({problem.code})", hint) from None
+            hints = {**_HINTS, "AccessDenied": f"the identity needs {denied} there"}
+            hint = hints.get(problem.code or "", "see the service's own log")
+            raise error(f"{self} at {self.endpoint} {what} ({problem.code})", hint) from None
         except (MinioException, urllib3.exceptions.HTTPError, ssl.SSLError, OSError) as problem:
             text = f"{self} at {self.endpoint} cannot be reached: {_reason(problem)}"
             raise error(text, "see AWS_ENDPOINT_URL_S3, and the network") from None

@@ -82,13 +82,17 @@ def run(
     words += common.words({"k": keyword, "m": marks, "p": plugin})
     words += ["-n", str(wanted.workers), "--dist", "loadfile"] if wanted.workers else []
     words += ["-v"] if verbose else []
+    uploading.earlier(bucket, wanted)
     folder = folders.make_run_folder(wanted.out)
     try:
         code = uploading.after(lambda: conduct([*words, *common.suites(paths)], folder, target), folder, bucket)
     except BaseException:
         publishing.after(folder, wanted)
+        uploading.not_sent(folder, bucket)
         raise
-    return code if publishing.after(folder, wanted) else code or ExitCode.BAD_INPUT
+    published = publishing.after(folder, wanted)
+    uploading.not_sent(folder, bucket)
+    return code if published else code or ExitCode.BAD_INPUT
 
 
 def look_first(target: Target) -> None:

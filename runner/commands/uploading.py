@@ -1,18 +1,24 @@
-"""The reports of a run go to a bucket when it has ended, however it ended (`--upload`)."""
+"""The reports of a run go to a bucket when it has ended (`--upload`), and those of earlier ones come from it."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clients.model.exit_code import ExitCode
+from reports.notice import news
+from reports.record import conformance
 from reports.record.model import ReportError
 from runner.config.settings import Settings
 
 if TYPE_CHECKING:
     from reports.bucket import Bucket
+
+DAYS, MOST = 30, 3
+"""How old a run may be that is fetched, in days; how many are: a case may not have been planned in the last one."""
 
 
 def bucket(settings: Settings) -> Bucket | None:
@@ -28,6 +34,31 @@ def bucket(settings: Settings) -> Bucket | None:
     found = Bucket.of(settings.upload)
     found.look()
     return found
+
+
+def earlier(bucket: Bucket | None, settings: Settings) -> None:
+    """Fetch what the newest runs in the bucket showed, where no earlier run is here: they decide what is new.
+
+    What cannot be fetched costs no run; it is said where it matters to someone who is notified.
+    """
+    if bucket is None or any(settings.out.glob(f"*/{conformance.FILE}")):
+        return
+    since = f"{datetime.now(UTC) - timedelta(days=DAYS):%Y%m%d}"
+    try:
+        bucket.fetch(settings.out, (conformance.FILE, news.NOT_SENT), since, MOST)
+    except ReportError as error:
+        if settings.notify.url.get_secret_value():
+            print(f"meshproof: {error}; all that is bad counts as new", file=sys.stderr)
+
+
+def not_sent(folder: Path, bucket: Bucket | None) -> None:
+    """Let the next run know, also where it has only the bucket, that the news of this one did not arrive."""
+    if bucket is None or not (folder / news.NOT_SENT).exists():
+        return
+    try:
+        bucket.put_file(folder, news.NOT_SENT)
+    except ReportError as error:
+        print(f"meshproof: {error}", file=sys.stderr)
 
 
 def after(conduct: Callable[[], int], folder: Path, bucket: Bucket | None) -> int:

@@ -47,6 +47,22 @@ def test_the_folder_arrives_as_it_is(server: s3.Server, folder: Path, monkeypatc
     assert found == {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_what_earlier_runs_showed_comes_back(
+    server: s3.Server, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
+    bucket = Bucket.of("s3://proofs/back")
+    (folder / "conformance.json").write_text("{}")
+    bucket.put(folder)
+    (folder / "not-notified").touch()
+    bucket.put_file(folder, "not-notified")
+    files = ("conformance.json", "not-notified")
+    assert bucket.fetch(tmp_path / "out", files, "20261101", 3) == 1
+    assert {path.name for path in (tmp_path / "out" / folder.name).iterdir()} == set(files)
+    assert bucket.fetch(tmp_path / "none", files, "20261129", 3) == 0
+
+
 def test_a_wrong_secret_is_one_line(server: s3.Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (server.environment() | {"AWS_SECRET_ACCESS_KEY": "wrong"}).items():
         monkeypatch.setenv(name, value)

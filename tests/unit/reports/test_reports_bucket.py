@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.server
 import threading
+import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,11 +60,21 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
             state.order.append(self.path)
             self._answer(200)
 
+        def do_GET(self) -> None:
+            place, _, query = self.path.partition("?")
+            if state.refuses:
+                self._answer(state.status, f"<Error><Code>{state.refuses}</Code></Error>".encode())
+            elif "list-type" in query:
+                self._answer(200, listing(place.strip("/"), dict(urllib.parse.parse_qsl(query)), sorted(state.objects)))
+            else:
+                self._answer(200, state.objects[place][1])
+
         def _answer(self, code: int, body: bytes = b"") -> None:
             state.signed.append(self.headers.get("Authorization", ""))
             self.send_response(code)
             self.send_header("Content-Type", "application/xml")
             self.send_header("ETag", '"0"')
+            self.send_header("Last-Modified", "Sat, 28 Nov 2026 02:17:00 GMT")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -83,6 +94,19 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
             monkeypatch.setenv(name, value)
         yield state
         server.shutdown()
+
+
+def listing(bucket: str, asked: dict[str, str], paths: list[str]) -> bytes:
+    """Answer of ListObjectsV2: objects, and with a delimiter folders."""
+    prefix, after = asked.get("prefix", ""), asked.get("start-after", "")
+    keys = [path.removeprefix(f"/{bucket}/") for path in paths if path.startswith(f"/{bucket}/{prefix}")]
+    keys = [key for key in keys if key > after]
+    within = [key.removeprefix(prefix) for key in keys]
+    folders = sorted({one.partition("/")[0] for one in within if "/" in one}) if asked.get("delimiter") else []
+    plain = [key for key, rest in zip(keys, within, strict=True) if not (folders and "/" in rest)]
+    made = [f"<Contents><Key>{key}</Key><Size>1</Size><ETag>0</ETag></Contents>" for key in plain]
+    made += [f"<CommonPrefixes><Prefix>{prefix}{name}/</Prefix></CommonPrefixes>" for name in folders]
+    return f"<ListBucketResult><Name>{bucket}</Name>{''.join(made)}</ListBucketResult>".encode()
 
 
 @pytest.fixture
@@ -258,6 +282,68 @@ def test_what_a_full_disk_left_is_copied_too(service: Service, folder: Path) -> 
     with pytest.raises(ReportError):
         uploading.after(conduct, folder, Bucket.of("s3://proofs"))
     assert len(service.objects) == 4
+
+
+NIGHTS = ("20261125-021700-aaaa", "20261126-021700-bbbb", "20261127-021700-cccc", "20261128-021700-dddd")
+
+
+def with_runs(service: Service, prefix: str = "nightly/") -> None:
+    """Four runs, the last of which has no report; of the one before the news did not arrive. And what is no run."""
+    names = [f"{night}/{name}" for night in NIGHTS[:3] for name in ("conformance.json", "index.html")]
+    names += [f"{NIGHTS[3]}/index.html", f"{NIGHTS[2]}/not-notified", "../x/conformance.json", "other/conformance.json"]
+    service.objects = {f"/proofs/{prefix}{name}": ("", name.encode()) for name in names}
+
+
+@pytest.mark.parametrize("prefix", ["nightly/", ""])
+def test_what_the_newest_runs_showed_is_fetched(prefix: str, service: Service, tmp_path: Path) -> None:
+    """Where every run began with an empty folder, all that was bad was news each night."""
+    with_runs(service, prefix)
+    bucket = Bucket.of(f"s3://proofs/{prefix}")
+    assert bucket.fetch(tmp_path, ("conformance.json", "not-notified"), "20261101", 2) == 2
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {f"{NIGHTS[1]}/conformance.json", f"{NIGHTS[2]}/conformance.json", f"{NIGHTS[2]}/not-notified"}
+    assert bucket.fetch(tmp_path / "later", ("conformance.json",), "20261127", 9) == 1
+
+
+def test_earlier_runs_are_fetched_where_none_is_here(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_runs(service)
+    monkeypatch.setattr(uploading, "DAYS", 100_000)
+    wanted = Settings(upload="s3://proofs/nightly", out=tmp_path / "out")
+    uploading.earlier(uploading.bucket(wanted), wanted)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(NIGHTS[:3])
+    service.objects.clear()
+    uploading.earlier(uploading.bucket(wanted), wanted)
+    assert len(list((tmp_path / "out").iterdir())) == 3, "there are some"
+
+
+@pytest.mark.parametrize("notifies", [True, False])
+def test_an_identity_that_may_only_write_costs_no_run(
+    notifies: bool, service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.refuses = "AccessDenied"
+    url = {"url": "https://hooks.example.com/geheim"} if notifies else {}
+    wanted = Settings.model_validate({"upload": "s3://proofs/nightly", "out": tmp_path, "notify": url})
+    uploading.earlier(Bucket.of(wanted.upload), wanted)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == notifies
+    assert all("s3:ListBucket and s3:GetObject there; all that is bad counts as new" in line for line in lines)
+    assert not any("geheim" in line or SECRET in line for line in lines)
+
+
+def test_the_next_run_knows_by_the_bucket_that_news_did_not_arrive(
+    service: Service, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = Bucket.of("s3://proofs/nightly")
+    uploading.not_sent(folder, bucket)
+    assert not service.objects
+    (folder / "not-notified").touch()
+    uploading.not_sent(folder, bucket)
+    assert list(service.objects) == [f"/proofs/nightly/{folder.name}/not-notified"]
+    service.refuses = "AccessDenied"
+    uploading.not_sent(folder, bucket)
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_without_the_setting_nothing_is_copied(folder: Path) -> None:
