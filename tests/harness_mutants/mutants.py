@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.harness_mutants import of_elsewhere, of_mesh, of_model, of_probe, of_proof, of_refusal
+from tests.harness_mutants import of_clusters, of_elsewhere, of_mesh, of_model, of_probe, of_proof, of_refusal
 
 MUTANTS = (
     *of_model.MUTANTS,
@@ -11,4 +11,5 @@ MUTANTS = (
     *of_refusal.MUTANTS,
     *of_proof.MUTANTS,
     *of_elsewhere.MUTANTS,
+    *of_clusters.MUTANTS,
 )
