@@ -13,7 +13,7 @@ import shutil
 from datetime import datetime
 from hashlib import md5
 from pathlib import Path
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from allure_commons.model2 import (
     Attachment,
@@ -110,7 +110,7 @@ def _result(report: Report, case: Evidence, folder: Path) -> TestResult:
         "thread": case.worker,
     }
     return TestResult(
-        uuid=str(uuid5(NAMESPACE_URL, f"{report.run.id}/{case.id}")),
+        uuid=str(_uuid(f"{report.run.id}/{case.id}")),
         historyId=identity,
         testCaseId=identity,
         fullName=case.id,
@@ -137,6 +137,11 @@ def _result(report: Report, case: Evidence, folder: Path) -> TestResult:
         steps=_steps(case),
         attachments=_attachments(report, case, folder),
     )
+
+
+def _uuid(text: str) -> UUID:
+    """The same for the same text; half a character, which has no bytes, counts as a question mark."""
+    return uuid5(NAMESPACE_URL, text.encode(errors="replace").decode())
 
 
 def _steps(case: Evidence) -> list[TestStepResult]:
@@ -175,7 +180,7 @@ def _attachments(report: Report, case: Evidence, folder: Path) -> list[Attachmen
     attached = []
     if case.applied:
         text = "---\n".join(f"# {item.manifest}\n{item.yaml.rstrip()}\n" for item in case.applied)
-        source = f"{uuid5(NAMESPACE_URL, text.encode(errors='replace').decode())}-attachment.yaml"
+        source = f"{_uuid(text)}-attachment.yaml"
         if not (folder / source).exists():
             write_text(folder / source, text)
         attached.append(Attachment(name="applied objects", source=source, type="application/yaml"))
@@ -186,7 +191,7 @@ def _pictures(report: Report, case: Evidence, folder: Path) -> list[Attachment]:
     attached = []
     for picture in case.pictures:
         if data := content(folder.parent, picture):
-            source = f"{uuid5(NAMESPACE_URL, f'{report.run.id}/{case.id}/{picture.file}')}-attachment.png"
+            source = f"{_uuid(f'{report.run.id}/{case.id}/{picture.file}')}-attachment.png"
             (folder / source).write_bytes(data)
             attached.append(
                 Attachment(name=f"what the browser showed {picture.title}", source=source, type="image/png")

@@ -27,7 +27,7 @@ def render(report: Report, conforming: dict[str, float] | None = None) -> str:
     Args:
         conforming: cluster → when it last conformed, as an earlier file has it, in seconds since 1970.
     """
-    registry, cluster = CollectorRegistry(), cluster_of(report.target)
+    registry, cluster = CollectorRegistry(), _label(cluster_of(report.target))
 
     def gauge(name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"meshproof_{name}", text, ["cluster", *labels], registry=registry)
@@ -43,7 +43,7 @@ def render(report: Report, conforming: dict[str, float] | None = None) -> str:
     failed = gauge("control_failed", "Failed cases of a control; only of controls that have any.", "control")
     for case in report.cases:
         if case.verdict is Verdict.FAIL and not case.known:
-            failed.labels(cluster, case.control).inc()
+            failed.labels(cluster, _label(case.control)).inc()
     stable = gauge("time_to_stable_seconds", "From a change to its stable outcome, in cases that passed.", "percentile")
     for percentile, seconds in _percentiles(report):
         stable.labels(cluster, str(percentile)).set(seconds)
@@ -54,6 +54,11 @@ def render(report: Report, conforming: dict[str, float] | None = None) -> str:
     if cluster in known:
         last.labels(cluster).set(known[cluster])
     return generate_latest(registry).decode()
+
+
+def _label(text: str) -> str:
+    """The value of a label: half a character has no bytes."""
+    return text.encode(errors="replace").decode()
 
 
 def last_conforming(file: Path) -> dict[str, float]:

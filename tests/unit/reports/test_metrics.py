@@ -53,6 +53,20 @@ def test_the_metrics_of_a_run() -> None:
     assert "meshproof_last_conforming_timestamp_seconds{}" not in found
 
 
+def test_half_a_character_is_replaced() -> None:
+    """A kubeconfig in JSON may have one in the name of a context; the run ended with a traceback after its reports."""
+    report = night(1, Verdict.FAIL)
+    text = metrics.render(
+        replace(
+            report,
+            target=replace(report.target, context="a\ud800"),
+            cases=tuple(replace(one, control="B\ud800") for one in report.cases),
+        )
+    )
+    assert 'cluster="live a?"' in text
+    assert 'control="B?"' in text
+
+
 def test_the_time_of_the_last_proof_outlives_runs_that_fail(tmp_path: Path) -> None:
     file = tmp_path / "textfile" / "meshproof.prom"
     for day, verdict in ((1, Verdict.PASS), (2, Verdict.FAIL), (3, Verdict.INCONCLUSIVE)):

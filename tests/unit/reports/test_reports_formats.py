@@ -196,6 +196,13 @@ def test_allure_has_the_same_verdicts_and_keeps_cases_apart(tmp_path: Path) -> N
     assert len(json.loads((stale.parent / "categories.json").read_text())) == 3
 
 
+def test_allure_takes_half_a_character(tmp_path: Path) -> None:
+    picture = a_case()
+    report = replace(sample_report(), cases=(replace(picture, id="X-\ud800", title="\ud800"),))
+    allure.write(report, tmp_path)
+    assert len(list(tmp_path.glob("*-result.json"))) == 1
+
+
 def test_allure_properties_are_escaped(tmp_path: Path) -> None:
     report = sample_report()
     target = replace(report.target, details={"a = b:c": "C:\\x\nü\N{GRINNING FACE}"})
