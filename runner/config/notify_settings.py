@@ -44,7 +44,7 @@ class Notify(BaseModel):
 
     url: Annotated[SecretStr, AfterValidator(_web_address)] = SecretStr("")
     kind: NoticeKind | None = None
-    reports: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    reports: str = Field(default="", pattern=r"^(https?://[^\s/@]+(/\S*)?)?$")  # without a user: everyone sees it
 
     @property
     def form(self) -> NoticeKind:

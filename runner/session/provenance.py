@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.model.redact import redact, redact_mapping
+from clients.model.redact_settings import redact_value
 from reports.record.about import About, ControlRecord, Document, Provenance
 from runner.config import requirements, tiers
 from runner.config.catalogue import Catalogue
@@ -69,4 +70,4 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
         for key, inner in value.items():
             yield from _flat(f"{name}.{key}" if name else str(key), inner)
     elif value not in (None, "", [], ()):
-        yield name, redact(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        yield name, redact_value(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -165,6 +165,7 @@ def test_no_setting_reveals_a_secret() -> None:
     made = provenance.provenance(Settings(notify=Notify(url=SecretStr(secret)), context="password=hunter2hunter2"))
     assert "secret-part" not in str(made)
     assert "hunter2" not in str(made)
+    assert "hunter2" not in str(provenance.provenance(Settings(context="https://user:hunter2hunter2@example.com")))
 
 
 def test_a_folder_that_is_no_checkout_has_no_commit(tmp_path: Path) -> None:

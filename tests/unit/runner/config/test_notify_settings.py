@@ -48,6 +48,15 @@ def test_what_is_no_address_is_one_line_that_does_not_quote_it(given: dict[str, 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("address", ["https://user:geheim@r.example.com/runs", "https://geheim@r.example.com", "r"])
+def test_a_link_for_everyone_has_no_password(address: str, tmp_path: Path) -> None:
+    """It is in each message, and in the report that the message links to."""
+    (tmp_path / "meshproof.toml").write_text(f"[notify]\nreports = '{address}'\n")
+    with pytest.raises(SettingsError, match=r"notify\.reports") as caught:
+        settings.load()
+    assert "geheim" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["MESHPROOF_NOTIFY", "MESHPROOF_IMAGES", "MESHPROOF_ARCHIVES"])
 def test_a_section_given_whole_is_one_line_that_does_not_quote_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, SECRET)
