@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable
 
@@ -73,6 +74,9 @@ def manifest(*, mesh_wide: bool) -> str:
     return head + roles(wanted(mesh_wide=mesh_wide), names) + confinement(names, mesh_wide=mesh_wide)
 
 
+_WHOLE_NAME = re.compile(r"(?m)^( *(?:name|namespace|policyName): )\{\{ (.*) \}\}$")
+
+
 def template() -> str:
     """The text of the chart's template: the same objects, named by the release."""
     names = Names(
@@ -82,7 +86,8 @@ def template() -> str:
         ("\n        {{- if .Values.meshWide }}", "\n        {{- end }}"),
     )
     policy = confinement(names, mesh_wide=True)
-    return f"{_CHART_HEAD}{roles(wanted(mesh_wide=True), names)}{_CONFINE}{policy}{{{{- end }}}}\n{{{{- end }}}}\n"
+    text = f"{_CHART_HEAD}{roles(wanted(mesh_wide=True), names)}{_CONFINE}{policy}{{{{- end }}}}\n{{{{- end }}}}\n"
+    return _WHOLE_NAME.sub(r"\1{{ \2 | quote }}", text)  # a namespace may be called 123, or on
 
 
 def readme_list() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -112,6 +113,20 @@ def test_the_roles_are_those_of_the_table() -> None:
     assert (ROOT / rbac.CHART).read_text(encoding="utf-8") == rbac.template(), (
         "write them by python -m runner.config.rbac"
     )
+
+
+NUMBERS = re.compile(r"(?:Seconds|Limit|suspend): ")
+"""Ends of names whose values are numbers or switches, by the schema."""
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in (CHART / "templates").iterdir()))
+def test_every_text_of_the_templates_is_quoted(file: str) -> None:
+    """A namespace, a release or a Secret may be called 123, on or null: without quotes that is no text in YAML."""
+    lines = (CHART / "templates" / file).read_text().splitlines()
+    whole = [line for line in lines if re.search(r"(?:[\w./-]+:|^ *-) \{\{-? (?!toYaml)[^{}]* \}\}[^{}a-z]*$", line)]
+    sure = ("quote }}", "nindent", "toJson")
+    bare = [line for line in whole if not any(word in line for word in sure) and not NUMBERS.search(line)]
+    assert [line for line in bare if not re.search(r"\{\{-? (?:with|if|range|end|else|define)\b", line)] == []
 
 
 # -- with helm
