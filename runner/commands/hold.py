@@ -41,6 +41,7 @@ def start(*, given: common.Given) -> int:
     wanted = settings.load(given)
     target = targets.of(wanted)
     there = target.access(say)
+    held_traffic.require_image(there)
     with closing(there.connect()) as cluster:
         mesh = discovery.seen(named.survey_of(cluster, wanted))
         own, domain, prior = target.starts_itself, mesh.cluster_domain, mesh.prior

@@ -17,6 +17,7 @@ from reports import files
 from runner.commands import common
 from runner.config import folders, settings
 from testbed.profiles import manager, table
+from testbed.versions import istio_release
 
 File = Annotated[Path, typer.Argument(metavar="FILE")]
 Component = Annotated[str | None, typer.Argument(help="For instance kubelet, istiod; default: all.")]
@@ -49,8 +50,10 @@ def up(profile: Profile = None, like: Like = None, *, given: common.Given) -> in
         print(f"  {made.command}")
         print(f"its administrator: KUBECONFIG={made.administrator}")
         return ExitCode.OK
+    version = _version(given)
+    istio_release(version)  # a mistake is reported before a cluster is read
     file = resolve(like) if like is not None else None
-    testbed = api.up(_version(given), _print_progress, file, in_use=user_of)
+    testbed = api.up(version, _print_progress, file, in_use=user_of)
     for line in testbed.left:
         print(f"not carried over: {line}")
     print(f"Istio {testbed.istio_version} is ready; KUBECONFIG={testbed.kubeconfig}")

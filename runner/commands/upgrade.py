@@ -28,7 +28,7 @@ from runner.config.names import check_names
 from runner.config.settings import Settings
 from runner.interrupts import hangup_interrupts, sigterm_interrupts
 from runner.session.planning.collect_plan import collect
-from runner.target import targets
+from runner.target import held_traffic, targets
 from runner.upgrade import baseline as earlier_run
 from runner.upgrade import going_on, hooks, own_cluster, own_namespaces
 from runner.upgrade.baseline import OldMesh
@@ -95,20 +95,21 @@ def upgrade(
     if not (all(names) or earlier):
         hint = "--from 1.29 --to 1.31 on the embedded cluster, --from-revision A --to-revision B on any"
         raise SettingsError("an upgrade needs two versions or two revisions", hint)
-    file = resolve(like) if like else None
-    rehearsed = own_cluster.identity(file) if file else ""
-    if earlier:
-        going_on.check_like(earlier, rehearsed)
     if baseline and first:
         _check_baseline(baseline, first, wanted, earlier, paths or ())
         if start:
             earlier_run.check_mesh(baseline, first, OldMesh(own_cluster.version(start), names[0]))
+    file = resolve(like) if like else None  # it may be read from a cluster
+    rehearsed = own_cluster.identity(file) if file else ""
+    if earlier:
+        going_on.check_like(earlier, rehearsed)
     with sigterm_interrupts(), hangup_interrupts(), own_cluster.given(start, end, given, say, file) as chosen:
         at = files.real(baseline) if baseline else None
         asks = prompt if prompt is not None else chosen.names is None and bool(sys.stdin and sys.stdin.isatty())
         target = targets.of(settings.load(chosen.options))
         asked = AskedUpgrade(tuple(paths or ()), namespace or (), commands, hook_timeout, look, at, asks=asks)
         there = target.access(say)
+        held_traffic.require_image(there)
         with closing(there.connect()) as cluster:
             place = going_on.EMBEDDED if chosen.names else identity_of.uid(cluster)
             if earlier:

@@ -26,6 +26,13 @@ IMAGE = "traffic"
 START_S = 120.0
 
 
+def require_image(there: Access) -> None:
+    """Raise SettingsError where no image of the traffic generator is named: no registry serves it."""
+    if IMAGE not in there.images:
+        hint = "build it as docs/hold.md has it, and name it by images.traffic"
+        raise SettingsError("no image of the traffic generator is set", hint)
+
+
 def applier(
     cluster: Cluster,
     settings: Settings,
@@ -48,9 +55,7 @@ def applier(
         SettingsError: no image of the traffic generator is named.
         ClusterError: the API server's address is not known.
     """
-    if IMAGE not in there.images:
-        hint = "build it as docs/hold.md has it, and name it by images.traffic"
-        raise SettingsError("no image of the traffic generator is set", hint)
+    require_image(there)
     service = cluster.get("v1", "Service", "kubernetes", "default")
     if service is None:
         raise ClusterError("the Service default/kubernetes is missing", "the clients write what they see through it")

@@ -10,7 +10,7 @@ import pytest
 from report_samples import sample_report
 
 from reports.record import conformance
-from runner.commands import cli
+from runner.commands import cli, like, upgrade
 from runner.target.access import Access
 from runner.target.embedded import Embedded
 from testbed.harness import image
@@ -75,6 +75,39 @@ def test_a_mistake_is_one_line_with_its_object(
     assert message in printed.err
     assert printed.err.count("\n") == 1
     assert not printed.out
+
+
+@pytest.mark.parametrize(
+    "words", [["hold", "start"], ["upgrade", "--from-revision", "a", "--to-revision", "b", "--no-prompt"]]
+)
+def test_an_image_that_must_be_named_is_asked_for_before_a_cluster_is_reached(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Access, "connect", lambda *_: pytest.fail("no cluster is reached for it"))
+    named = {"cluster": "c", "user": "c"}
+    parts = {
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": named}],
+        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "c", "user": {"token": "t"}}],
+    }
+    (tmp_path / "config").write_text(json.dumps(parts))
+    assert cli.main([*words, "--kubeconfig", str(tmp_path / "config"), "--context", "c"]) == 2
+    assert "no image of the traffic generator is set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["up"], ["upgrade", "--from", "1.29", "--to", "1.31"]])
+def test_a_version_or_run_is_looked_at_before_the_cluster_that_a_mesh_is_like(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in (like, upgrade):
+        monkeypatch.setattr(place, "resolve", lambda _: pytest.fail("a cluster is read"))
+    monkeypatch.setattr(upgrade.own_cluster, "given", lambda *_: pytest.fail("a cluster starts"))
+    (tmp_path / "run.json").write_text("{}")
+    wrong = ["--istio", "1.7"] if words == ["up"] else ["--baseline", str(tmp_path / "run.json")]
+    assert cli.main([*words, "--like", "prod", *wrong]) == 2
+    assert ("1.7" if words == ["up"] else "run.json") in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
