@@ -22,7 +22,7 @@ def load(path: Path) -> Baseline:
     file = path / FILE if path.is_dir() and path.name != FILE else path
     data, digest = record.content(file)
     found = record.parse(file, data, digest)
-    return Baseline(found.run.id, {row.case: row.mark for row in found.rows})
+    return Baseline(found.run.id, {row.case: row.mark for row in found.rows}, found.target.title)
 
 
 def again(run: Baseline) -> frozenset[str]:

@@ -36,10 +36,12 @@ class Baseline:
     Attributes:
         run: its id.
         marks: case id → mark (`reports.marks`) of every case that it planned.
+        of: title of its cluster, with the mesh; empty where an older release has compared.
     """
 
     run: str
     marks: dict[str, Annotated[str, Field(pattern=_MARK)]] = field(default_factory=dict)
+    of: str = ""
 
 
 @dataclass(frozen=True)

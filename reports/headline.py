@@ -35,7 +35,7 @@ def headline(report: Report) -> str:
     proven += f", {known}" if known else ""
     judged, baseline = report.judged, report.run.gates.baseline
     if judged.failed:
-        worse = f" ({len(judged.failed)} of them not in run {baseline.run})" if baseline else ""
+        worse = f" ({len(judged.failed)} of them not in {_compared(report)})" if baseline else ""
         return f"Does not conform: {counted(report.failed, 'case')} failed{worse}, {proven}"
     limits = report.run.gates != Gates()
     return f"Not proven{' (' + '; '.join(judged.over) + ')' if limits else ''}: {proven}"
@@ -46,7 +46,16 @@ def _conforms(report: Report) -> str:
     baseline = report.run.gates.baseline
     if not baseline or not report.failed:
         return "Conforms"
-    return f"No worse than run {baseline.run} ({counted(report.failed, 'case')} failed there too)"
+    return f"No worse than {_compared(report)} ({counted(report.failed, 'case')} failed there too)"
+
+
+def _compared(report: Report) -> str:
+    """The baseline: `run 20261127-…`, with its cluster where that or its mesh is another than the report's."""
+    baseline = report.run.gates.baseline
+    if baseline is None:
+        return ""
+    other = baseline.of and baseline.of != report.target.title
+    return f"run {baseline.run}{f' of the {baseline.of}' if other else ''}"
 
 
 def _allowed(report: Report) -> str:

@@ -110,6 +110,12 @@ def test_the_headline_names_what_a_gate_allows_or_refuses() -> None:
     assert tone(same) == "pass"
     worse = with_gates(before, replace(failed, id="A"), failed, replace(good, id="G"))
     assert headline(worse).startswith("Does not conform: 2 cases failed (1 of them not in run 20261126-000000-abcd)")
+    other = Gates(baseline=replace(before.baseline, of="live cluster b (istio 1.9)"))  # type: ignore[type-var]
+    of = "run 20261126-000000-abcd of the live cluster b (istio 1.9)"
+    assert headline(with_gates(other, good, failed)).startswith(f"No worse than {of} (1 case failed there too)")
+    assert f"(1 of them not in {of})" in headline(with_gates(other, replace(failed, id="A"), failed))
+    own = Gates(baseline=replace(before.baseline, of=same.target.title))  # type: ignore[type-var]
+    assert headline(with_gates(own, good, failed)) == headline(same)
 
 
 def test_an_earlier_run_is_read_with_the_marks_of_all_its_cases(tmp_path: Path) -> None:
@@ -120,7 +126,7 @@ def test_an_earlier_run_is_read_with_the_marks_of_all_its_cases(tmp_path: Path) 
     report = replace(report, cases=cases)
     conformance.save(report, tmp_path / "conformance.json")
     for path in (tmp_path, tmp_path / "conformance.json"):
-        assert earlier.load(path) == Baseline(report.run.id, report.marks)
+        assert earlier.load(path) == Baseline(report.run.id, report.marks, report.target.title)
     again = earlier.again(earlier.load(tmp_path))
     assert set(report.not_run) <= again
     assert failed.id not in again, "its failure is known"
