@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -135,13 +136,13 @@ class Applier:
         """What the API server answered when this object was last applied; None where it never was."""
         return self._accepted.get(item.key)
 
-    def wait_ready(self, items: Sequence[Item]) -> None:
+    def wait_ready(self, items: Sequence[Item], within_s: float = math.inf) -> None:
         """Wait until each object reports that it is ready. After an address that never came, none is waited for.
 
         Raises:
             ClusterError: an object is not ready in time, or cannot become ready; the message has the reason.
         """
-        deadline = time.monotonic() + self.timeout_s
+        deadline = time.monotonic() + min(self.timeout_s, within_s)
         for item in sorted(items, key=lambda item: item.kind in ("Service", "Gateway")):
             given = readiness.wait(self._cluster, item.body, deadline, load_balancers=self._limits.load_balancers)
             if not given:

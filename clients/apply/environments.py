@@ -15,6 +15,9 @@ from clients.apply.stage_objects import StageObjects
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Applied
 
+AGAIN_S = 10.0
+"""How long what has not become ready in time is looked at, whenever another stage needs it."""
+
 
 @dataclass(frozen=True)
 class Leaving:
@@ -39,6 +42,7 @@ class Environments:
         self._applied: dict[str, tuple[Applied, ...]] = {}
         self._background = threading.Thread()
         self._failed: dict[str, MeshproofError] = {}
+        self._late: dict[str, list[Item]] = {}  # what has not become ready, by manifest
         self._leaving: list[Leaving] = []
 
     @property
@@ -52,6 +56,8 @@ class Environments:
 
     def ensure(self, environment: Sequence[str]) -> tuple[Applied, ...]:
         """Apply manifests that stay until `close`, and wait until they are ready. Once per process and manifest.
+
+        What has not become ready in time is looked at again, for `AGAIN_S`, by each call that needs it.
 
         Raises:
             MeshproofError: it cannot be deployed; `close` deletes what there is of it.
@@ -90,7 +96,13 @@ class Environments:
         applied = iter(self._applier.apply(everything))
         self._applied |= {path: tuple(itertools.islice(applied, len(items[path]))) for path in missing}
         self._stage_objects.set_environment(self._items)
-        self._applier.wait_ready(everything)
+        self._late |= items
+        late = [item for path in environment for item in self._late.get(path, ())]
+        if everything:
+            self._applier.wait_ready(late)
+        elif late:
+            self._applier.wait_ready(late, AGAIN_S)
+        self._late = {path: own for path, own in self._late.items() if path not in environment}
         return tuple(one for path in environment for one in self._applied[path])
 
     def others(self, environment: Sequence[str]) -> list[str]:
@@ -107,6 +119,7 @@ class Environments:
         self._items = [item for item in self._items if item.manifest not in paths]
         self._stage_objects.set_environment(self._items)
         self._applied = {path: applied for path, applied in self._applied.items() if path not in environment}
+        self._late = {path: own for path, own in self._late.items() if path not in environment}
         self._begin(items)
 
     def remove(self, environment: Sequence[str]) -> None:
@@ -125,7 +138,7 @@ class Environments:
             ClusterError: something could not be deleted.
         """
         self._join()
-        items, self._items, self._applied = self._items, [], {}
+        items, self._items, self._applied, self._late = self._items, [], {}, {}
         if keep:
             return
         self._stage_objects.set_environment(())

@@ -424,7 +424,7 @@ def test_an_environment_is_deployed_in_the_background(made: Rig, cluster: RigClu
     assert waited == [], "no thread waits for it yet"
     let.set()
     [namespace, _] = made.environments.ensure(["environment.yaml"])
-    assert (waited, namespace.name) == ([True, []], "p-mtls-client"), "made once"
+    assert (waited, namespace.name) == ([True], "p-mtls-client"), "made once"
     made.environments.prepare_in_background(["environment.yaml"])
     made.close()
     assert ("Namespace", "", "p-mtls-client") not in cluster.store
