@@ -37,8 +37,8 @@ def feed(store: HistoryStore, folder: Path, keep_days: int | None = None) -> Fed
     """Import every `conformance.json` below a folder, then remove what is too old.
 
     Args:
-        keep_days: nights to keep, counted from the newest run and not from today: where the nightly run no longer
-            runs, its history stays. None keeps all.
+        keep_days: nights to keep of each cluster, counted from its newest run and not from today: where the nightly
+            run no longer runs, its history stays. None keeps all.
 
     Raises:
         StoreError: the history cannot be read or written.
@@ -92,15 +92,16 @@ def reports_below(folder: Path, problem: Callable[[str], None]) -> Iterator[Path
             yield Path(here) / FILE
 
 
-def _oldest(store: HistoryStore, keep_days: int | None) -> str:
-    """The first night to keep; empty where all are.
+def _oldest(store: HistoryStore, keep_days: int | None) -> dict[str, str]:
+    """Cluster → the first night to keep; without those of which all are.
 
     A run that begins in the future was made by a machine whose clock was wrong: it must not remove all others.
     """
-    newest = store.newest(record.last_night())
-    if not newest or keep_days is None:
-        return ""
-    last = date.fromisoformat(newest)
-    if keep_days > last.toordinal():
-        return ""
-    return (last - timedelta(days=keep_days - 1)).isoformat()
+    if keep_days is None:
+        return {}
+    newest = {name: date.fromisoformat(night) for name, night in store.newest(record.last_night()).items()}
+    return {
+        name: (last - timedelta(days=keep_days - 1)).isoformat()
+        for name, last in newest.items()
+        if keep_days <= last.toordinal()
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,8 @@ from reports.record.model import RUN, TARGET, ReportError, RunInfo, TargetInfo
 FILE = "history.sqlite"
 APPLICATION = 0x6D736870
 """Mark of the file (`PRAGMA application_id`): no other program's file is ever written to."""
-VERSION = 1
+VERSION = 2
+"""Version 1 did not know of which cluster a run was that had been removed for its age."""
 BUSY_S = 30.0
 """How long to wait for another process that writes the same file, in seconds."""
 TABLES = """
@@ -27,7 +28,11 @@ CREATE TABLE kinds (id INTEGER PRIMARY KEY, names TEXT NOT NULL UNIQUE);
 CREATE TABLE result (run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE, subject INTEGER NOT NULL,
   mark TEXT NOT NULL, flaps INTEGER NOT NULL, stable_s REAL, slow INTEGER NOT NULL, kinds INTEGER NOT NULL,
   PRIMARY KEY (run, subject)) WITHOUT ROWID;
-CREATE TABLE seen (digest TEXT PRIMARY KEY, night TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE seen (digest TEXT PRIMARY KEY, night TEXT NOT NULL, cluster TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+"""
+_FROM_1 = """
+ALTER TABLE seen ADD COLUMN cluster TEXT NOT NULL DEFAULT '';
+UPDATE seen SET cluster = coalesce((SELECT run.cluster FROM run WHERE run.digest = seen.digest), '');
 """
 
 
@@ -87,13 +92,11 @@ class HistoryStore:
         except sqlite3.DatabaseError:
             raise self._foreign() from None
         if empty and not mark and not version:
-            with self._transaction():
-                for statement in filter(None, map(str.strip, TABLES.split(";"))):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA application_id = {APPLICATION}")
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
+            self._make(TABLES)
         elif mark != APPLICATION:
             raise self._foreign()
+        elif version == 1:
+            self._make(_FROM_1)
         elif version != VERSION:
             raise StoreError(
                 f"{self.file} is a history of version {version}, not {VERSION}",
@@ -102,15 +105,30 @@ class HistoryStore:
         with self._errors():
             self._db.execute("PRAGMA foreign_keys = ON")
 
+    def _make(self, statements: str) -> None:
+        """Bring the file to this version, whole or not at all."""
+        with self._transaction():
+            for statement in filter(None, map(str.strip, statements.split(";"))):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA application_id = {APPLICATION}")
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
+
     def _foreign(self) -> StoreError:
         return StoreError(f"{self.file} is no history of meshproof, so it is left alone", "name another with --file")
 
-    def knows(self, digest: str, oldest: str) -> bool:
-        """Whether a file of this content is there, or was removed for its age and would be too old again."""
+    def knows(self, digest: str, oldest: Mapping[str, str]) -> bool:
+        """Whether a file of this content is there, or was removed for its age and would be too old again.
+
+        Args:
+            oldest: cluster → the first night to keep; of a run that version 1 has removed the cluster is not known.
+        """
         with self._errors():
-            found = self._db.execute("SELECT night FROM seen WHERE digest = ?", (digest,)).fetchone()
+            found = self._db.execute("SELECT night, cluster FROM seen WHERE digest = ?", (digest,)).fetchone()
             there = self._db.execute("SELECT 1 FROM run WHERE digest = ?", (digest,)).fetchone()
-        return bool(there) or bool(found and found[0] < oldest)
+        if there or not found:
+            return bool(there)
+        night, cluster = found
+        return bool(night < (oldest.get(cluster, "") if cluster else max(oldest.values(), default="")))
 
     def add(self, record: Record) -> bool:
         """Keep a run, in one transaction; False where the file has it with more cases already.
@@ -118,8 +136,9 @@ class HistoryStore:
         A run whose report was written again (it went on, or its journal was read again) replaces its earlier record.
         """
         with self._transaction():
-            self._db.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (record.digest, record.night))
             cluster = cluster_of(record.target)
+            seen = (record.digest, record.night, cluster)
+            self._db.execute("INSERT OR REPLACE INTO seen (digest, night, cluster) VALUES (?, ?, ?)", seen)
             name = self._name(record.run.id, cluster)
             old = self._db.execute(
                 "SELECT run.id, (SELECT count(*) FROM result WHERE run = run.id AND mark != 'not-run') FROM run "
@@ -163,16 +182,17 @@ class HistoryStore:
              for row in record.rows),
         )  # fmt: skip
 
-    def newest(self, until: str) -> str:
-        """The last night up to this one; empty where there is none."""
+    def newest(self, until: str) -> dict[str, str]:
+        """Cluster → its last night up to this one."""
         with self._errors():
-            found = self._db.execute("SELECT coalesce(max(night), '') FROM run WHERE night <= ?", (until,))
-            return str(found.fetchone()[0])
+            rows = self._db.execute("SELECT cluster, max(night) FROM run WHERE night <= ? GROUP BY cluster", (until,))
+            return dict(rows.fetchall())
 
-    def remove(self, oldest: str) -> int:
-        """Remove the runs before this night; returns how many."""
+    def remove(self, oldest: Mapping[str, str]) -> int:
+        """Remove the runs of each cluster before its night; returns how many."""
         with self._transaction():
-            return self._db.execute("DELETE FROM run WHERE night < ?", (oldest,)).rowcount
+            command = "DELETE FROM run WHERE cluster = ? AND night < ?"
+            return sum(self._db.execute(command, pair).rowcount for pair in oldest.items())
 
     def runs(self) -> list[KeptRun]:
         """Every run, the oldest first."""

@@ -144,9 +144,9 @@ def test_a_later_version_is_left_alone(tmp_path: Path) -> None:
     night(tmp_path, 0)
     update(tmp_path)
     with sqlite3.connect(tmp_path / "history.sqlite") as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute("PRAGMA user_version = 3")
     db.close()
-    with pytest.raises(ReportError, match="version 2, not 1"):
+    with pytest.raises(ReportError, match="version 3, not 2"):
         update(tmp_path)
 
 
@@ -183,6 +183,39 @@ def test_what_is_too_old_goes_and_does_not_come_back(tmp_path: Path) -> None:
         again = feed(store, tmp_path, keep_days=2)
         assert (again.added, again.removed, len(store.runs())) == (0, 0, 2)
         assert feed(store, tmp_path).added == 3
+
+
+def other(out: Path, number: int) -> None:
+    """A night of another cluster."""
+    file = night(out, number, name=f"other-{number}")
+    report = conformance.load(file)
+    conformance.save(replace(report, target=replace(report.target, context="other")), file)
+
+
+def test_a_cluster_that_is_not_proven_any_more_keeps_its_history(tmp_path: Path) -> None:
+    """The nights of the others removed it from the page, as if it had never been there."""
+    for number in (0, 1, 2):
+        other(tmp_path, number)
+    for number in (2, 9):
+        night(tmp_path, number)
+    with HistoryStore(tmp_path / "history.sqlite") as store:
+        for _ in range(2):
+            fed = feed(store, tmp_path, keep_days=2)
+            left = {(run.cluster, run.night) for run in store.runs()}
+            assert left == {("live other", "2026-01-02"), ("live other", "2026-01-03"), ("live prod", "2026-01-10")}
+        assert (fed.added, fed.there, fed.removed) == (0, 5, 0), "what was removed does not come back"
+
+
+def test_a_history_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
+    night(tmp_path, 0)
+    night(tmp_path, 9)
+    update(tmp_path, keep_days=2)
+    with sqlite3.connect(tmp_path / "history.sqlite") as old:
+        old.execute("ALTER TABLE seen DROP COLUMN cluster")
+        old.execute("PRAGMA user_version = 1")
+    fed, _ = update(tmp_path, keep_days=2)
+    assert (fed.added, fed.there) == (0, 2)
+    assert update(tmp_path)[0].added == 1
 
 
 def test_a_night_on_which_nothing_was_run_is_not_all_well(tmp_path: Path) -> None:
