@@ -120,7 +120,8 @@ def _rows(folder: Path, seen: set[str], problems: list[str]) -> Iterator[tuple[t
             continue
         place = _place(folder, file, found)
         name = one_line(" ".join(filter(None, (place, cluster_of(found.target)))))
-        yield (place, cluster_of(found.target), found.target.server), _row(name, file, found)
+        server = "" if found.target.cluster else found.target.server  # which a cluster of one name may change
+        yield (place, cluster_of(found.target), server), _row(name, file, found)
 
 
 def _place(folder: Path, file: Path, found: Record) -> str:

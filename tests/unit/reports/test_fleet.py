@@ -89,6 +89,17 @@ def test_a_link_leads_to_whatever_folder_a_run_is_in(name: str, tmp_path: Path) 
     assert Path(unquote(found.path)) == next((tmp_path / name).iterdir()) / "index.html"
 
 
+@pytest.mark.parametrize(("name", "clusters"), [("prod", 1), ("", 2)])
+def test_a_cluster_with_a_name_may_get_another_address(name: str, clusters: int, tmp_path: Path) -> None:
+    """One that was built anew was two, of which the old one stayed as it was for ever."""
+    for day, server in ((1, "https://10.0.0.1:6443"), (2, "https://10.0.0.2:6443")):
+        kept(tmp_path, "prod", day, A="p")
+        file = next(tmp_path.glob(f"202611{day:02}*")) / conformance.FILE
+        report = conformance.load(file)
+        conformance.save(replace(report, target=replace(report.target, server=server, cluster=name)), file)
+    assert len(matrix.merge([tmp_path]).clusters) == clusters
+
+
 def test_a_run_of_a_wrong_clock_does_not_hide_the_later_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be the newest of its cluster until the day comes that its clock said."""
     monkeypatch.setattr(matrix, "last_night", lambda: "2026-11-03")
