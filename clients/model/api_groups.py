@@ -2,6 +2,8 @@
 
 GATEWAY_API = "gateway.networking.k8s.io"
 """Of Kubernetes' Gateway API; Istio's own Gateways are of another group."""
+INFERENCE = "inference.networking.x-k8s.io"
+"""Of the Gateway API's extension for inference, before its version 1."""
 ISTIO_SECURITY = "security.istio.io"
 ISTIO_NETWORKING = "networking.istio.io"
 ISTIO_TELEMETRY = "telemetry.istio.io"

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clients.mesh.capabilities.capabilities import CapabilityName
-from clients.model.api_groups import GATEWAY_API, ISTIO_EXTENSIONS, ISTIO_NETWORKING, ISTIO_SECURITY, ISTIO_TELEMETRY
+from clients.model.api_groups import GATEWAY_API, ISTIO_NETWORKING, ISTIO_SECURITY, ISTIO_TELEMETRY
 from runner.config.fitting_settings import CONSTRAINT
+from runner.config.kinds_read import ANALYZED, PRECHECKED, WATCHED
 from runner.config.right import Condition, Right
 
 RBAC = "rbac.authorization.k8s.io"
@@ -23,31 +24,6 @@ MAKES = ("get", "list", "create", "patch", "delete")
 
 
 ANALYZE = "controls of `istioctl analyze` are inconclusive where that program is there"
-ANALYZED = {
-    "": ("namespaces", "services", "pods", "configmaps", "secrets", "nodes"),
-    "apps": ("deployments",),
-    "admissionregistration.k8s.io": ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
-    "apiextensions.k8s.io": ("customresourcedefinitions",),
-    ISTIO_NETWORKING: (
-        "destinationrules",
-        "envoyfilters",
-        "gateways",
-        "proxyconfigs",
-        "serviceentries",
-        "sidecars",
-        "virtualservices",
-        "workloadentries",
-        "workloadgroups",
-    ),
-    ISTIO_SECURITY: ("authorizationpolicies", "peerauthentications", "requestauthentications"),
-    ISTIO_TELEMETRY: ("telemetries",),
-    ISTIO_EXTENSIONS: ("trafficextensions", "wasmplugins"),
-    GATEWAY_API: ("gateways", "grpcroutes", "httproutes"),
-}
-"""What istioctl reads, by the API server's audit log (1.31): it waits for every list that is refused."""
-
-WATCHED = {"": ("namespaces", "pods"), "apps": ("deployments",), GATEWAY_API: ("gateways",)}
-"""What takes a while to become ready, or to go (see `clients.kube.watch`)."""
 
 RIGHTS = (
     Right("", ("namespaces",), MAKES, "a run works in namespaces of its own"),
@@ -179,6 +155,17 @@ RIGHTS = (
             ANALYZE,
         )
         for group, resources in ANALYZED.items()
+    ),
+    *(
+        Right(
+            group,
+            resources,
+            ("list",),
+            "the prechecks of an upgrade: objects of which another version of Istio reads another version",
+            condition=Condition.OPTIONAL,
+            without="the answer of `upgrade` is `not known` where the cluster has these kinds",
+        )
+        for group, resources in PRECHECKED.items()
     ),
     *(
         Right(

@@ -15,6 +15,7 @@ from clients.mesh.upgrade.unchecked import Unchecked, out_of_sight
 from clients.model.api_groups import (
     ENVOY_FILTER_VERSION,
     GATEWAY_API,
+    INFERENCE,
     ISTIO_NETWORKING,
     NETWORKING_V1,
     SECURITY_V1,
@@ -41,7 +42,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "WasmPlugin": (WASM_PLUGIN_VERSION, "WasmPlugin"),
     KUBERNETES_GATEWAY: (f"{GATEWAY_API}/v1", "Gateway"),
     "BackendTLSPolicy": (f"{GATEWAY_API}/v1alpha3", "BackendTLSPolicy"),
-    "InferencePool": ("inference.networking.x-k8s.io/v1alpha2", "InferencePool"),
+    "InferencePool": (f"{INFERENCE}/v1alpha2", "InferencePool"),
     "Namespace": ("v1", "Namespace"),
     "Service": ("v1", "Service"),
     "Pod": ("v1", "Pod"),
