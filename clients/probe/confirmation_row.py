@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from clients.model.attempt import Attempt, Phase, Sample
 from clients.model.counted import counted
 from clients.model.errors import InfrastructureError
 from clients.model.expect import Expectation
-from clients.model.outcome import TIMEOUTS, Outcome, OutcomeKind, infrastructure
+from clients.model.outcome import TIMED_OUT, TIMEOUTS, Outcome, OutcomeKind, infrastructure
 from clients.model.redact import redact, redact_mapping
 from clients.probe import ordinary
 from clients.probe.attempts import as_attempt
@@ -35,6 +36,9 @@ UNWATCHED_SHARE, UNWATCHED_S = 0.5, 10.0
 """Share of the budget, and seconds at least, at its end: where no answer is known to be of that time, nothing says that
 the outcome did not come. Less is within what a probe may wait for its turn at a client that many cases share."""
 
+RESOLVED_SHARE = 0.5
+"""Share of the budget, at its end, in which a name that was resolved shows that name servers can be reached."""
+
 MAX_GROWTH = 20
 """Times the confirmations by which they may grow after flaps: a rare contrary answer would ask for thousands."""
 
@@ -54,6 +58,8 @@ class ConfirmationRow:
         mismatch: what the last mismatch was.
         contrary_at: the latest time at which the answer is known to have been contrary: a probe may have been answered
             long before its outcome was here, where the machine or the way to the cluster stood still meanwhile.
+        unresolved: that was a name that no name server resolved in time.
+        matched_at, wrong_at: the latest times of a match, and of a mismatch for which the name was resolved.
         lost: the last infrastructure outcome since the last mismatch.
         probe_s: mean duration of a probe of the last batch.
     """
@@ -79,6 +85,9 @@ class ConfirmationRow:
     held: bool = False
     mismatch: str = ""
     contrary_at: float = 0.0
+    unresolved: bool = False
+    matched_at: float = -math.inf
+    wrong_at: float = -math.inf
     lost: str = ""
     probe_s: float = 0.0
 
@@ -118,7 +127,17 @@ class ConfirmationRow:
     def conclusive(self) -> bool:
         """Whether the mesh, and not the harness, is why it did not converge."""
         only_slow = (self.row > 0 and self.in_time) or self._unwatched
-        return bool(self.mismatch) and not self.lost and not only_slow
+        return bool(self.mismatch) and not (self.lost or only_slow or self._resolved_at_times)
+
+    @property
+    def _resolved_at_times(self) -> bool:
+        """Whether the name was resolved now and then only at last, and what then came was as it must be.
+
+        Datagrams are lost on the way to a name server, and no proxy has such a request. A policy that shuts the way
+        leaves no name resolved for long.
+        """
+        late_s = self.deadline - RESOLVED_SHARE * self.policy.budget_s
+        return self.unresolved and self.wrong_at < late_s <= self.matched_at
 
     @property
     def _unwatched(self) -> bool:
@@ -141,6 +160,8 @@ class ConfirmationRow:
             return redact(f"{late}, none contrary since the first of them")
         if self.lost:
             return redact(f"not judged {budget}: {self.lost}")
+        if self._resolved_at_times:
+            return redact(f"not judged {budget}: the name was resolved now and then only, {flaps}: {self.mismatch}")
         if self._unwatched:
             seen_s = self.policy.budget_s - (self.deadline - self.contrary_at)
             return redact(f"not judged {budget}: nothing was seen after {seen_s:.3g} s, where {self.mismatch}")
@@ -182,12 +203,15 @@ class ConfirmationRow:
             self.contrary += self.first_s is not None
             self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""
             self.contrary_at = min(now, sent + outcome.total_s)
+            self.unresolved = outcome.kind is OutcomeKind.DNS and outcome.exit_code == TIMED_OUT
+            self.wrong_at = self.wrong_at if self.unresolved else now
         else:
             begins = sent if outcome.kind in _ASKS_AGAIN and outcome.total_s > AGAIN_S else now
             self.row_start = self.row_start if self.row else begins
             self.in_time = self.in_time if self.row else now < self.deadline
             self.row, self.held, self.matched = self.row + 1, True, self.matched + 1
             self.first_s = now - self.since if self.first_s is None else self.first_s
+            self.matched_at = now
         attempt = as_attempt(outcome, problem, now - self.since, phase)
         self._keep(outcome, attempt)
         self.attempts.append(attempt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Callable
@@ -54,6 +55,45 @@ def test_exec_lost_until_the_end_is_inconclusive(before: list[Outcome]) -> None:
     result = run(then(before, rest=LOST))
     assert (result.converged, result.conclusive) == (False, False)
     assert "exec lost" in result.problem
+
+
+UNRESOLVED = Outcome(OutcomeKind.DNS, "dns", exit_code=28, error="Resolving timed out after 2000 milliseconds")
+UNKNOWN = Outcome(OutcomeKind.DNS, "dns", exit_code=6, error="Could not resolve host: httpbin")
+
+
+def alternately(*outcomes: Outcome) -> Callable[[], Outcome]:
+    return then(itertools.cycle(outcomes), rest=LOST)
+
+
+def test_a_name_that_is_resolved_now_and_then_only_is_inconclusive() -> None:
+    """Datagrams that are lost on the way to a name server say nothing about the mesh."""
+    result = run(alternately(YES, UNRESOLVED))
+    assert (result.converged, result.conclusive) == (False, False)
+    assert "the name was resolved now and then only" in result.problem
+    assert "saw 000 dns (28)" in result.problem
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        then(rest=UNRESOLVED),
+        then([YES] * 3, rest=UNRESOLVED),  # a policy that shuts the way to name servers has come
+        alternately(NO, UNRESOLVED),
+        alternately(YES, NO, UNRESOLVED),
+        alternately(YES, UNKNOWN),  # a name server has answered
+    ],
+    ids=["never", "not any more", "another answer", "another answer at times", "an unknown name"],
+)
+def test_a_name_that_is_not_resolved_at_all_is_conclusive_and_so_is_another_answer(
+    answers: Callable[[], Outcome],
+) -> None:
+    result = run(answers)
+    assert (result.converged, result.conclusive) == (False, True)
+    assert "now and then" not in result.problem
+
+
+def test_names_that_are_rarely_not_resolved_cost_time_only() -> None:
+    assert run(then([YES, UNRESOLVED] * 5, rest=YES)).converged
 
 
 def test_a_mismatch_after_lost_answers_is_conclusive() -> None:
