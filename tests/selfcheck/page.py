@@ -221,9 +221,9 @@ def _tried_at(store: Store) -> list[str]:
     if len(at) < 2:
         return []
     lines = ["### Tried at which commit", ""]
-    for commit, names in at.items():
+    for commit, names in sorted(at.items(), key=lambda one: (begun.get(one[0], ""), one[0])):
         when = f", begun {begun[commit]}" if begun.get(commit) else ""
-        lines += _wrapped(f"- {commit}{when}: {', '.join(f'`{name}`' for name in names)}")
+        lines += _wrapped(f"- {commit}{when}: {', '.join(f'`{name}`' for name in sorted(names))}")
     return [*lines, ""]
 
 

@@ -37,7 +37,7 @@ class FailingConnection:
 @pytest.fixture
 def connection(monkeypatch: pytest.MonkeyPatch) -> FailingConnection:
     made = FailingConnection()
-    there = SimpleNamespace(connect=lambda: made, images={}, context="")
+    there = SimpleNamespace(connect=lambda: made, images={"traffic": "traffic:1"}, context="")
     settings = Settings()
     target = SimpleNamespace(
         kind="live",
