@@ -42,8 +42,22 @@ MUTANTS = (
     HarnessMutant(
         "slow-confirmations-are-conclusive",
         ROW,
-        "bool(self.mismatch) and not self.lost and not only_slow",
-        "bool(self.mismatch) and not self.lost",
+        "not (self.lost or only_slow or self._resolved_at_times)",
+        "not (self.lost or self._resolved_at_times)",
+        PROBE,
+    ),
+    HarnessMutant(
+        "a-lost-answer-of-a-name-server-blames-the-mesh",
+        ROW,
+        "not (self.lost or only_slow or self._resolved_at_times)",
+        "not (self.lost or only_slow)",
+        PROBE,
+    ),
+    HarnessMutant(
+        "name-servers-out-of-reach-are-not-judged",
+        ROW,
+        "return self.unresolved and self.wrong_at < late_s <= self.matched_at",
+        "return self.unresolved",
         PROBE,
     ),
     HarnessMutant(
@@ -64,8 +78,8 @@ MUTANTS = (
     HarnessMutant(
         "lost-probes-are-conclusive",
         ROW,
-        "bool(self.mismatch) and not self.lost and not only_slow",
-        "bool(self.mismatch) and not only_slow",
+        "not (self.lost or only_slow or self._resolved_at_times)",
+        "not (only_slow or self._resolved_at_times)",
         PROBE,
     ),
     HarnessMutant(
