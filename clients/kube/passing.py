@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from clients.kube.refusals import ADMISSION, DEMANDED, DENIED
+
 OVERLOADED = "the API server, or what is before it, is too busy or restarts: see its health, and run again later"
 UNKNOWN = 401
 _ANONYMOUS = "system:anonymous"
 """Kubernetes' name of a user without credentials (Authenticating, Anonymous requests)."""
-DEMANDED = "see what the cluster's policies for objects demand; [namespaces] and [pods] set labels, resources and more"
 BUSY = frozenset({429, 503})
 """Statuses of a request that the server has not begun to process (API priority and fairness; a server that starts)."""
 _BETWEEN = frozenset({502, 504})
@@ -24,20 +25,8 @@ _STORE = (
 )
 """Texts of a status 500 whose cause is etcd while it elects a leader or restarts (etcd, api/v3rpc/rpctypes/error.go).
 A request that is too large, and a database that is full, are none of these."""
-_DENIED = "denied the request"
-"""In the answer of a webhook that refuses an object (Kubernetes, admission webhooks), which chooses the status."""
 _NOT_OF_ITS_TYPE = "failed to create typed patch object"
 """In the answer to a server-side apply of an unknown field or a wrong type (Kubernetes), whose status is 500."""
-_ADMISSION = (
-    _DENIED,
-    "ValidatingAdmissionPolicy",
-    "violates PodSecurity",
-    "exceeded quota: ",
-    "failed quota: ",
-    " usage per ",
-    "limit to request ratio per ",
-)
-"""Texts of a refusal by what the cluster demands of objects, not by missing rights; its status is often 403."""
 REPEATABLE = frozenset({"GET", "PATCH", "DELETE"})
 """Methods that may be sent twice, as the first may have been processed already. `PATCH` is server-side apply."""
 
@@ -86,7 +75,7 @@ def pause_s(method: str, error: Exception, least_s: float) -> float:
 
 def is_of_the_server(status: int, text: str) -> bool:
     """Whether the answer is about the server, and so none about what was sent: it has not been looked at to the end."""
-    about_what_was_sent = _DENIED in text or _NOT_OF_ITS_TYPE in text
+    about_what_was_sent = DENIED in text or _NOT_OF_ITS_TYPE in text
     return (status >= 500 or status in {408, *BUSY}) and not about_what_was_sent
 
 
@@ -96,4 +85,4 @@ def hint(status: int, text: str) -> str:
         return "log in again: the API server does not accept the credentials"
     if f'"{_ANONYMOUS}"' in text:
         return "log in: the kubeconfig gives no credentials"
-    return DEMANDED if any(one in text for one in _ADMISSION) else "use an identity with this permission"
+    return DEMANDED if any(one.text in text for one in ADMISSION) else "use an identity with this permission"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clients.kube.passing import DEMANDED
-
+DENIED = "denied the request"
+"""In the answer of a webhook that refuses an object (Kubernetes, admission webhooks), which chooses the status."""
+DEMANDED = "see what the cluster's policies for objects demand; [namespaces] and [pods] set labels, resources and more"
 REFUSED_S = 10.0
 """How long a refusal may last: a binding that was just made, or the ids of a new namespace, take a moment."""
 QUOTA_S = 30.0
@@ -44,20 +45,22 @@ class Refusal:
     hint: str
 
 
-REFUSALS = (
-    Refusal("unable to validate against any security context constraint", REFUSED_S, _MAY_USE),
+_CONSTRAINED = Refusal("unable to validate against any security context constraint", REFUSED_S, _MAY_USE)
+ADMISSION = (
     Refusal("exceeded quota: ", QUOTA_S, _QUOTA),
     Refusal("failed quota: ", REFUSED_S, _STATE),
     Refusal(" usage per ", REFUSED_S, _STATE),
     Refusal("limit to request ratio per ", REFUSED_S, _STATE),
     Refusal("violates PodSecurity", REFUSED_S, _SECURITY),
-    Refusal("denied the request", REFUSED_S, DEMANDED),
+    Refusal(DENIED, REFUSED_S, DEMANDED),
     Refusal("ValidatingAdmissionPolicy", REFUSED_S, DEMANDED),
 )
+"""By what the cluster demands of objects, not for want of a right; the status is often 403 as well."""
+REFUSALS = (_CONSTRAINED, *ADMISSION)
 
 
 def of(why: str) -> Refusal | None:
     """The kind that this text is of; None where it is no refusal, or one that may pass, of a webhook that is away."""
-    if "is forbidden" not in why and "denied the request" not in why:
+    if "is forbidden" not in why and DENIED not in why:
         return None
     return next((one for one in REFUSALS if one.text in why), None)
