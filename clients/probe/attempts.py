@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clients.model.attempt import Attempt, Phase
+from clients.model.attempt import Attempt, Phase, Sample
 from clients.model.expect import Expectation
 from clients.model.outcome import Outcome, OutcomeKind
-from clients.model.redact import redact
+from clients.model.redact import redact, redact_mapping
 
 
 def attempt_of(outcome: Outcome, expect: Expectation, at_s: float) -> Attempt:
@@ -33,4 +33,19 @@ def as_attempt(outcome: Outcome, problem: str, at_s: float, phase: Phase) -> Att
         kind=outcome.kind,
         status=outcome.status,
         ordinary=outcome.ordinary,
+    )
+
+
+def as_sample(outcome: Outcome, at_s: float) -> Sample:
+    """The whole answer, redacted; `at_s` as for `as_attempt`."""
+    headers = redact_mapping(outcome.headers).items()
+    return Sample(
+        at_s=at_s,
+        summary=redact(outcome.summary),
+        request_id=outcome.request_id,
+        remote_address=outcome.remote_address,
+        total_s=outcome.total_s,
+        headers={name: [redact(value) for value in values] for name, values in headers},
+        body=redact(outcome.body),
+        error=redact(outcome.error),
     )

@@ -11,9 +11,9 @@ from clients.model.counted import counted
 from clients.model.errors import InfrastructureError
 from clients.model.expect import Expectation
 from clients.model.outcome import TIMED_OUT, TIMEOUTS, Outcome, OutcomeKind, infrastructure
-from clients.model.redact import redact, redact_mapping
+from clients.model.redact import redact
 from clients.probe import ordinary
-from clients.probe.attempts import as_attempt
+from clients.probe.attempts import as_attempt, as_sample
 from clients.probe.confirm import confirmations_after_flaps
 from clients.probe.convergence import ConvergencePolicy
 
@@ -24,6 +24,9 @@ ProbeMany = Callable[[int], Sequence[Outcome]]
 AGAIN_S = 1.0
 """Seconds after which a client without an answer retries: TCP (RFC 6298, section 2) as well as DNS."""
 _ASKS_AGAIN = frozenset({*TIMEOUTS, OutcomeKind.DNS})
+
+_SILENT = frozenset({OutcomeKind.TLS_TIMEOUT, OutcomeKind.ANSWER_TIMEOUT})
+"""Timeouts of a connection that was made, as what is left of one whose reset was lost."""
 
 MAX_BATCH = 32
 """Probes sent at once: as many as a client pod can run in parallel."""
@@ -36,8 +39,11 @@ UNWATCHED_SHARE, UNWATCHED_S = 0.5, 10.0
 """Share of the budget, and seconds at least, at its end: where no answer is known to be of that time, nothing says that
 the outcome did not come. Less is within what a probe may wait for its turn at a client that many cases share."""
 
-RESOLVED_SHARE = 0.5
-"""Share of the budget, at its end, in which a name that was resolved shows that name servers can be reached."""
+LATE_SHARE = 0.5
+"""Share of the budget, at its end, in which a match shows that what was lost before it was lost now and then only."""
+
+LOST_RESETS = 0.05
+"""Share of the answers since the first match that may be lost resets: more is a server that falls silent."""
 
 MAX_GROWTH = 20
 """Times the confirmations by which they may grow after flaps: a rare contrary answer would ask for thousands."""
@@ -59,7 +65,8 @@ class ConfirmationRow:
         contrary_at: the latest time at which the answer is known to have been contrary: a probe may have been answered
             long before its outcome was here, where the machine or the way to the cluster stood still meanwhile.
         unresolved: that was a name that no name server resolved in time.
-        matched_at, wrong_at: the latest times of a match, and of a mismatch for which the name was resolved.
+        silent: that was a server that fell silent, where it must reset the connection; `silences` are all of them.
+        matched_at, wrong_at: the latest times of a match, and of a mismatch that was neither of these two.
         lost: the last infrastructure outcome since the last mismatch.
         probe_s: mean duration of a probe of the last batch.
     """
@@ -86,6 +93,8 @@ class ConfirmationRow:
     mismatch: str = ""
     contrary_at: float = 0.0
     unresolved: bool = False
+    silent: bool = False
+    silences: int = 0
     matched_at: float = -math.inf
     wrong_at: float = -math.inf
     lost: str = ""
@@ -127,17 +136,24 @@ class ConfirmationRow:
     def conclusive(self) -> bool:
         """Whether the mesh, and not the harness, is why it did not converge."""
         only_slow = (self.row > 0 and self.in_time) or self._unwatched
-        return bool(self.mismatch) and not (self.lost or only_slow or self._resolved_at_times)
+        return bool(self.mismatch) and not (self.lost or only_slow or self._lossy)
 
     @property
-    def _resolved_at_times(self) -> bool:
-        """Whether the name was resolved now and then only at last, and what then came was as it must be.
+    def _lossy(self) -> str:
+        """What the network lost now and then, at last, where all that came was as it must be; empty otherwise.
 
-        Datagrams are lost on the way to a name server, and no proxy has such a request. A policy that shuts the way
-        leaves no name resolved for long.
+        A datagram to a name server is lost, and no proxy has such a request: a policy that shuts the way leaves no name
+        resolved for long. A reset is lost, as it is sent once only (RFC 9293, section 3.5.2) and nothing acknowledges
+        it: a packet filter that drops in the place of a policy leaves more than a few unanswered.
         """
-        late_s = self.deadline - RESOLVED_SHARE * self.policy.budget_s
-        return self.unresolved and self.wrong_at < late_s <= self.matched_at
+        late_s = self.deadline - LATE_SHARE * self.policy.budget_s
+        if not self.wrong_at < late_s <= self.matched_at:
+            return ""
+        if self.unresolved:
+            return "the name was resolved now and then only"
+        answers = self.contrary + self.matched
+        few = self.silent and self.silences <= LOST_RESETS * answers
+        return f"{self.silences} of {answers} resets did not come, as where a network loses packets" if few else ""
 
     @property
     def _unwatched(self) -> bool:
@@ -160,8 +176,8 @@ class ConfirmationRow:
             return redact(f"{late}, none contrary since the first of them")
         if self.lost:
             return redact(f"not judged {budget}: {self.lost}")
-        if self._resolved_at_times:
-            return redact(f"not judged {budget}: the name was resolved now and then only, {flaps}: {self.mismatch}")
+        if self._lossy:
+            return redact(f"not judged {budget}: {self._lossy}, {flaps}: {self.mismatch}")
         if self._unwatched:
             seen_s = self.policy.budget_s - (self.deadline - self.contrary_at)
             return redact(f"not judged {budget}: nothing was seen after {seen_s:.3g} s, where {self.mismatch}")
@@ -204,7 +220,9 @@ class ConfirmationRow:
             self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""
             self.contrary_at = min(now, sent + outcome.total_s)
             self.unresolved = outcome.kind is OutcomeKind.DNS and outcome.exit_code == TIMED_OUT
-            self.wrong_at = self.wrong_at if self.unresolved else now
+            self.silent = OutcomeKind.RESET in self.expect.kinds and outcome.kind in _SILENT
+            self.silences += self.silent and self.first_s is not None
+            self.wrong_at = self.wrong_at if self.unresolved or self.silent else now
         else:
             begins = sent if outcome.kind in _ASKS_AGAIN and outcome.total_s > AGAIN_S else now
             self.row_start = self.row_start if self.row else begins
@@ -223,18 +241,4 @@ class ConfirmationRow:
         repeated = len(before) == 2 and before[0] == before[1]
         if len(self.samples) > 1 and (repeated or len(self.samples) >= MAX_SAMPLES):
             self.samples.pop()
-        self.samples.append(
-            Sample(
-                at_s=attempt.at_s,
-                summary=attempt.summary,
-                request_id=outcome.request_id,
-                remote_address=outcome.remote_address,
-                total_s=outcome.total_s,
-                headers={
-                    name: [redact(value) for value in values]
-                    for name, values in redact_mapping(outcome.headers).items()
-                },
-                body=redact(outcome.body),
-                error=redact(outcome.error),
-            )
-        )
+        self.samples.append(as_sample(outcome, attempt.at_s))

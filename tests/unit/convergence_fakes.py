@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from clients.model.expect import rbac_denied
+from clients.model.expect import Expectation, rbac_denied
 from clients.model.outcome import Outcome, OutcomeKind, infrastructure
 from clients.probe.converge import converge
 from clients.probe.convergence import Convergence, ConvergencePolicy
@@ -32,6 +32,7 @@ class FakeTime:
 def run(
     answer: Callable[[], Outcome],
     *,
+    expect: Expectation | None = None,
     time: FakeTime | None = None,
     policy: ConvergencePolicy = POLICY,
     needed: int = 5,
@@ -52,7 +53,7 @@ def run(
 
     return converge(
         probe,
-        rbac_denied(),
+        expect or rbac_denied(),
         policy,
         needed=needed,
         since=since,

@@ -14,7 +14,7 @@ from convergence_fakes import LOST, NO, POLICY, YES, FakeTime, passing, run, the
 
 from clients.model.attempt import Phase
 from clients.model.errors import InfrastructureError, SettingsError
-from clients.model.expect import rbac_denied, reset, status
+from clients.model.expect import Expectation, rbac_denied, reset, status
 from clients.model.outcome import Outcome, OutcomeKind, infrastructure
 from clients.probe.confirm import confirmations
 from clients.probe.confirmation_row import GROWTH
@@ -94,6 +94,40 @@ def test_a_name_that_is_not_resolved_at_all_is_conclusive_and_so_is_another_answ
 
 def test_names_that_are_rarely_not_resolved_cost_time_only() -> None:
     assert run(then([YES, UNRESOLVED] * 5, rest=YES)).converged
+
+
+RESET = Outcome(OutcomeKind.RESET, "reset", exit_code=56, error="Recv failure: Connection reset by peer")
+SILENT = Outcome(OutcomeKind.ANSWER_TIMEOUT, "silent", exit_code=28, error="Operation timed out")
+DROPPED = Outcome(OutcomeKind.CONNECT_TIMEOUT, "dropped", exit_code=28, error="Connection timed out")
+
+
+def test_a_reset_that_is_lost_now_and_then_is_inconclusive() -> None:
+    """A reset is sent once, so that a network which loses packets turns some of them into timeouts."""
+    result = run(alternately(*[RESET] * 30, SILENT), expect=reset(), needed=40)
+    assert (result.converged, result.conclusive) == (False, False)
+    assert "resets did not come, as where a network loses packets" in result.problem
+    assert "answer_timeout (28)" in result.problem
+
+
+@pytest.mark.parametrize(
+    ("answers", "expect"),
+    [
+        ([RESET, SILENT], reset()),  # one of two replicas falls silent
+        ([*[RESET] * 30, DROPPED], reset()),  # a segment that begins a connection is sent again
+        ([*[RESET] * 30, NO, SILENT], reset()),
+        ([*[YES] * 30, SILENT], rbac_denied()),  # an answer is sent again too
+    ],
+    ids=["many", "not connected", "another answer at times", "an answer that is acknowledged"],
+)
+def test_other_silence_in_the_place_of_an_outcome_is_conclusive(answers: list[Outcome], expect: Expectation) -> None:
+    result = run(alternately(*answers), expect=expect, needed=40)
+    assert (result.converged, result.conclusive) == (False, True)
+    assert "not judged" not in result.problem
+
+
+def test_a_server_that_falls_silent_for_good_is_conclusive() -> None:
+    result = run(then([RESET] * 30, rest=SILENT), expect=reset(), needed=40)
+    assert (result.converged, result.conclusive) == (False, True)
 
 
 def test_a_mismatch_after_lost_answers_is_conclusive() -> None:
