@@ -6,12 +6,14 @@ manifest states itself is kept.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
+from clients.apply import gateway_pods
 from clients.apply.families import listening_by_both, past_the_sidecar
 from clients.apply.service_types import as_type
 from clients.kube.families import Families
@@ -50,9 +52,9 @@ class Fitting:
 
     Attributes:
         namespace_labels, namespace_annotations: of namespaces.
-        node_selector, tolerations: of pods.
+        node_selector, tolerations: of pods, and of those that the mesh makes for a Gateway.
         pod_labels: of pods, of what makes them, and of the pods that the mesh makes for a Gateway.
-        pod_annotations: of pods.
+        pod_annotations: of both too.
         pull_secret: copied into every namespace, and used by every pod.
         requests, limits: of containers, `cpu` and `memory`; each for containers that do not state it.
         least: requests of containers that state smaller ones; some clusters set limits by requests.
@@ -103,10 +105,27 @@ class Fitting:
             body = as_type(body, instead)
         if annotations := {**self.service_annotations, **self.annotations_of.get(documented, {})}:
             body = _annotated(body, annotations)
-        if self.pod_labels and _is_gateway(body):
+        if self.pod_labels and gateway_pods.is_gateway(body):
             own = (body["spec"].get("infrastructure") or {}).get("labels") or {}
-            body = _of_infrastructure(body, "labels", {**self.pod_labels, **own})
+            body = gateway_pods.with_infrastructure(body, "labels", {**self.pod_labels, **own})
+        if (self.node_selector or self.tolerations or self.pod_annotations) and gateway_pods.is_gateway(body):
+            body = gateway_pods.with_parameters(body)
         return _exported(body) if self.exported else body
+
+    def before(self, body: dict[str, Any], labels: Mapping[str, str]) -> list[dict[str, Any]]:
+        """What must be there before a fitted object: for a Gateway, what its pods have in addition to the mesh's own.
+
+        Istio merges it into the Deployment that it makes (Istio, Kubernetes Gateway API, section "Automated
+        Deployment"; ignored before 1.26). Only fields that the add-on of AKS lets users set are among it: no pull
+        secret, as the image of a proxy is the mesh's.
+        """
+        if not gateway_pods.is_gateway(body) or gateway_pods.reference(body).get("name") != gateway_pods.name_of(body):
+            return []
+        head = _head("v1", "ConfigMap", gateway_pods.name_of(body), body["metadata"]["namespace"], labels)
+        template: dict[str, Any] = {"spec": self._scheduled({})}
+        if self.pod_annotations:
+            template["metadata"] = {"annotations": dict(self.pod_annotations)}
+        return [{**head, "data": {"deployment": json.dumps({"spec": {"template": template}})}}]
 
     def of_namespace(self, namespace: str, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         """What each namespace needs before its first pod: the pull secret, a constraint, an open network."""
@@ -149,16 +168,20 @@ class Fitting:
 
     def pod(self, spec: dict[str, Any]) -> dict[str, Any]:
         """The specification of a pod with what it lacks."""
-        made = dict(spec)
-        if self.node_selector:
-            made["nodeSelector"] = {**self.node_selector, **spec.get("nodeSelector", {})}
-        if self.tolerations:
-            made["tolerations"] = [*spec.get("tolerations", ()), *map(dict, self.tolerations)]
+        made = self._scheduled(spec)
         if self.pull_secret:
             made["imagePullSecrets"] = [*spec.get("imagePullSecrets", ()), {"name": PULL_SECRET}]
         for name in ("initContainers", "containers"):
             if name in spec and (self.requests or self.limits):
                 made[name] = [self._container(one) for one in spec[name]]
+        return made
+
+    def _scheduled(self, spec: dict[str, Any]) -> dict[str, Any]:
+        made = dict(spec)
+        if self.node_selector:
+            made["nodeSelector"] = {**self.node_selector, **spec.get("nodeSelector", {})}
+        if self.tolerations:
+            made["tolerations"] = [*spec.get("tolerations", ()), *map(dict, self.tolerations)]
         return made
 
     def _container(self, container: dict[str, Any]) -> dict[str, Any]:
@@ -203,20 +226,7 @@ def _annotated(body: dict[str, Any], annotations: Mapping[str, str]) -> dict[str
     if body["kind"] == "Service" and spec.get("type") == LOAD_BALANCER:
         meta = body["metadata"]
         return {**body, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), **annotations}}}
-    return _of_infrastructure(body, "annotations", annotations) if _is_gateway(body) else body
-
-
-def _is_gateway(body: Mapping[str, Any]) -> bool:
-    """Whether the mesh deploys something for it."""
-    return body["kind"] == "Gateway" and str(body["apiVersion"]).startswith(f"{GATEWAY_API}/")
-
-
-def _of_infrastructure(body: dict[str, Any], what: str, more: Mapping[str, str]) -> dict[str, Any]:
-    """A Gateway whose Deployment, Service and pods have more labels, or annotations (Gateway API, GEP-1867)."""
-    spec = body.get("spec") or {}
-    infrastructure = spec.get("infrastructure", {})
-    merged = {**infrastructure.get(what, {}), **more}
-    return {**body, "spec": {**spec, "infrastructure": {**infrastructure, what: merged}}}
+    return gateway_pods.with_infrastructure(body, "annotations", annotations) if gateway_pods.is_gateway(body) else body
 
 
 def known_as(body: Mapping[str, Any]) -> str:

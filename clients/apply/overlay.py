@@ -141,7 +141,8 @@ class Overlay:
         for obj, line in load(rendered, source):
             if self._is_given(obj):
                 continue
-            made.append(self.fitting.fit(self._object(obj, f"{source}:{line}"), known_as(obj)))
+            fitted = self.fitting.fit(self._object(obj, f"{source}:{line}"), known_as(obj))
+            made += [*self.fitting.before(fitted, self.labels), fitted]
             if obj["kind"] == "Namespace":  # at once: no pod may be there before it
                 made += self.fitting.of_namespace(made[-1]["metadata"]["name"], self.labels)
         return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,30 @@ def test_pods_and_what_makes_them_get_labels_but_none_of_theirs_is_replaced() ->
     for other in ("Namespace w0-shop", "Service web", "Service door"):
         assert "cost" not in made[other]["metadata"]["labels"]
     assert "selector" not in deployment["spec"], "nothing selects by them"
+
+
+def test_pods_that_the_mesh_makes_for_a_gateway_go_to_the_same_nodes_as_others() -> None:
+    """Where every node has a taint, no pod of theirs was ever scheduled."""
+    demanded = Fitting(node_selector={"pool": "mesh"}, tolerations=({"key": "spot"},), pod_annotations={"keep": "yes"})
+    overlay = replace(OVERLAY, fitting=demanded)
+    config, door, rules = overlay.objects(GATEWAY, "x.yaml")
+    assert (config["kind"], config["metadata"]["namespace"]) == ("ConfigMap", door["metadata"]["namespace"])
+    assert config["metadata"]["labels"].items() >= overlay.labels.items()
+    reference = {"group": "", "kind": "ConfigMap", "name": config["metadata"]["name"]}
+    assert door["spec"]["infrastructure"]["parametersRef"] == reference
+    template = json.loads(config["data"]["deployment"])["spec"]["template"]
+    assert template["spec"] == {"nodeSelector": {"pool": "mesh"}, "tolerations": [{"key": "spot"}]}
+    assert template["metadata"] == {"annotations": {"keep": "yes"}}
+    assert rules["spec"] == {"servers": []}
+
+
+def test_a_gateway_without_such_needs_or_with_parameters_of_its_own_has_no_others() -> None:
+    assert [one["kind"] for one in OVERLAY.objects(GATEWAY, "x.yaml")] == ["Gateway", "Gateway"]
+    own = GATEWAY.replace("{labels:", '{parametersRef: {group: "", kind: ConfigMap, name: own}, labels:')
+    overlay = replace(OVERLAY, fitting=Fitting(node_selector={"pool": "mesh"}))
+    made = overlay.objects(own, "x.yaml")
+    assert [one["kind"] for one in made] == ["Gateway", "Gateway"]
+    assert made[0]["spec"]["infrastructure"]["parametersRef"]["name"] == "own"
 
 
 def of_manifest(path: str, families: Families) -> list[dict[str, Any]]:
