@@ -14,7 +14,7 @@ SIDECAR = "istio-proxy"
 _VALIDATION = "istio-validation"
 """Init container that has seen the plug-in's redirection; `istio-init` has its place without the plug-in (Istio's
 injection)."""
-_REDIRECTED = "ambient.istio.io/redirection"
+REDIRECTED = "ambient.istio.io/redirection"
 """Annotation, `enabled` where a node's proxy takes a pod's connections (Istio's CNI plug-in, ambient mode)."""
 SIDECARS_USER = 1337
 """Its traffic is not redirected (Istio, Application Requirements)."""
@@ -119,7 +119,7 @@ class Pod:
             cut_off=bool(initializing) and SIDECAR not in native and _VALIDATION in ended,
             images=tuple(_images(spec, status)),
             more_ips=tuple(_ips(status)[1:]),
-            in_ambient=meta.get("annotations", {}).get(_REDIRECTED) == "enabled",
+            in_ambient=meta.get("annotations", {}).get(REDIRECTED) == "enabled",
             uid=meta.get("uid", ""),
             role=_role(spec),
             not_past=_not_past(spec),

@@ -247,7 +247,7 @@ OBJECTS: dict[str, PolicySample] = {
         (_OLDER, policy("PeerAuthentication", "default", {"mtls": {"mode": "STRICT"}}, "istio-system")),
     ),
     "root_with_selector": PolicySample(
-        "PeerAuthentication istio-system/default has a selector, and so applies in istio-system alone, not to "
+        "PeerAuthentication istio-system/default has a selector, and so is in force nowhere, also not at "
         "mtls-service/httpbin",
         (
             policy(

@@ -22,7 +22,25 @@ def request_principals(case: CaseView, patterns: list[str]) -> Match:
     if missing:
         return Match(False, f"the token has no {' and no '.join(missing)}, and so gives no request principal")
     principal = f"{claims['iss']}/{claims['sub']}"
-    return YES if any(like(one, principal) for one in patterns) else Match(False, f"the token's is {principal}")
+    if any(_like_principal(one, claims["iss"], claims["sub"]) for one in patterns):
+        return YES
+    divided = ", and a rule's is divided at its last slash" if principal in patterns else ""
+    return Match(False, f"the token's is {principal}{divided}")
+
+
+def _like_principal(pattern: str, issuer: str, subject: str) -> bool:
+    """Whether a request principal matches: all before its last slash is the issuer, the rest is the subject.
+
+    Source: Istio, `requestPrincipalGenerator` in `pilot/pkg/security/authz/model`.
+    """
+    left, slash, right = pattern.rpartition("/")
+    if pattern == "*":
+        return True
+    if pattern.startswith("*"):
+        return issuer.endswith(left[1:]) and subject == right if slash else subject.endswith(pattern[1:])
+    if pattern.endswith("*"):
+        return issuer == left and subject.startswith(right[:-1]) if slash else issuer.startswith(pattern[:-1])
+    return bool(slash) and (issuer, subject) == (left, right)
 
 
 def _verified(case: CaseView) -> Mapping[str, Any] | None:

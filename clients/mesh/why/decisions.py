@@ -58,7 +58,7 @@ def strict_without_identity(case: CaseView) -> list[Reason]:
     mode = mode_at(case.view, case.workload, case.request.port)
     if mode is None or mode.mode != "STRICT" or not case.no_identity or case.observed is not None:
         return []
-    if case.request.port in case.workload.excluded:
+    if case.workload.bypasses(case.request.port):
         return []
     return [Reason(f"mutual TLS at {case.workload} is {mode}, and {case.no_identity}", CLOSED, mode.by)]
 
@@ -80,7 +80,7 @@ def _not_strict(case: CaseView) -> list[Reason]:
     mode = mode_at(case.view, case.workload, case.request.port)
     if mode is None or mode.mode == "STRICT" or case.caller.injected is not False or case.workload.injected is None:
         return []
-    if case.view.applying(AUTHORIZATION, case.workload):
+    if not case.http and case.view.applying(AUTHORIZATION, case.workload):
         return []  # a TCP port is refused by authorization without a response, too
     port = f" port {case.request.port}" if case.request.port else ""
     if not case.workload.injected:
@@ -104,7 +104,12 @@ def no_sidecar(case: CaseView) -> list[Reason]:
 
 
 def _of_action(case: CaseView, action: str) -> list[Policy]:
-    """Policies of an action that are in force at the workload, those of the case's stage first."""
+    """Policies of an action that are in force at the workload, those of the case's stage first.
+
+    None where the outcome is not one that such a policy makes, or could have made.
+    """
+    if not case.by_authorization:
+        return []
     found = [one for one in case.view.applying(AUTHORIZATION, case.workload) if one.action == action]
     found = [one for one in found if case.view.reads(case.workload, one)]
     return sorted(found, key=lambda one: (one.kind, one.namespace, one.name) not in case.stage)
@@ -113,7 +118,7 @@ def _of_action(case: CaseView, action: str) -> list[Policy]:
 def _matches(case: CaseView, policy: Policy) -> Iterator[tuple[int, Match]]:
     for number, rule in enumerate(policy.rules):
         invisible = case.tcp and http_fields(rule)  # see `rules.http_field_on_tcp`
-        yield number, UNKNOWN if invisible else matching.rule(case, rule)
+        yield number, UNKNOWN if invisible else matching.rule(case, rule, policy.namespace)
 
 
 def _no_rule(case: CaseView, policy: Policy) -> str:

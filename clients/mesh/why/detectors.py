@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from clients.mesh.why import decisions, logged, network, outbound, peers, rules, selection, tokens
+from clients.mesh.why import decisions, logged, network, outbound, peers, rules, selection, strangers, tokens
 from clients.mesh.why.objects import AUTHORIZATION, PEER, REQUEST, WorkloadView
 from clients.mesh.why.reason import Effect, Reason
 from clients.mesh.why.request import CaseView
@@ -49,7 +49,7 @@ SHAPES: tuple[ObjectDetector, ...] = (
     rules.account_pattern,
     rules.method_spelling,
     rules.path_shape,
-    rules.stranger_not_denied,
+    strangers.stranger_not_denied,
     tokens.request_principal_form,
     tokens.claim_with_dots,
     tokens.untrusted_issuer,
@@ -139,7 +139,9 @@ def _concerns(case: CaseView, reason: Reason) -> bool:
     if policy is not None:
         status = case.expected if case.effect is Effect.OPEN else case.observed
         own = (policy.kind, policy.namespace, policy.name) in case.stage
-        if policy.kind not in _ANSWERING.get(status, _WITHOUT_ANSWER):
+        if policy.kind not in _ANSWERING.get(status, _WITHOUT_ANSWER) or (
+            status is None and case.http and policy.kind == AUTHORIZATION
+        ):
             return False
     if reason.workloads:
         return case.workload in reason.workloads

@@ -17,12 +17,17 @@ from clients.mesh.why.rules import Rule, conditions, operations, sources
 from clients.mesh.why.tokens import CLAIMS
 
 
-def rule(case: CaseView, stated: Rule) -> Match:
-    """Whether a rule matches."""
+def rule(case: CaseView, stated: Rule, namespace: str = "") -> Match:
+    """Whether a rule matches.
+
+    Args:
+        namespace: of its policy, which an account without a namespace is of.
+    """
+    accounts = _accounts_of(namespace)
     parts = [
-        _any(case, sources(stated), _SOURCE),
+        _any(case, sources(stated), {**_SOURCE, "serviceAccounts": accounts}),
         _any(case, operations(stated), _OPERATION),
-        *(condition(case, one) for one in conditions(stated)),
+        *(condition(case, one, accounts) for one in conditions(stated)),
     ]
     return _all(parts)
 
@@ -70,18 +75,28 @@ def _principals(case: CaseView, patterns: list[str]) -> Match:
 
 
 def _namespaces(case: CaseView, patterns: list[str]) -> Match:
-    return _identity(case, case.caller.namespace, patterns, like)
+    return _identity(case, case.caller.namespace, patterns, _like_namespace)
 
 
-def _accounts(case: CaseView, patterns: list[str]) -> Match:
-    own = f"{case.caller.namespace}/{case.caller.account}"
-    stated = [one if "/" in one else f"{case.workload.namespace}/{one}" for one in patterns]
-    match = _identity(case, own, stated, str.__eq__)
-    if match.yes is False and case.principal:
-        dotted = [one for one in stated if "." in one and re.fullmatch(re.escape(one).replace(r"\.", "."), own)]
-        if dotted:
-            return Match(False, f"{match.why}, which differs only where the rule's {dotted[0]} has a dot")
-    return match
+def _like_namespace(pattern: str, namespace: str) -> bool:
+    """Of a namespace, each `*` is a wildcard, wherever it is (Istio, `srcNamespaceGenerator`)."""
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), namespace) is not None
+
+
+def _accounts_of(namespace: str) -> Field:
+    """Compares accounts, `namespace/name` or a name alone, letter by letter (Istio, `srcServiceAccountGenerator`)."""
+
+    def compared(case: CaseView, patterns: list[str]) -> Match:
+        own = f"{case.caller.namespace}/{case.caller.account}"
+        stated = [one if "/" in one else f"{namespace}/{one}" for one in patterns]
+        match = _identity(case, own, stated, str.__eq__)
+        if match.yes is False and case.principal:
+            dotted = [one for one in stated if "." in one and re.fullmatch(re.escape(one).replace(r"\.", "."), own)]
+            if dotted:
+                return Match(False, f"{match.why}, which differs only where the rule's {dotted[0]} has a dot")
+        return match
+
+    return compared
 
 
 def _identity(case: CaseView, own: str, patterns: list[str], equal: Callable[[str, str], bool]) -> Match:
@@ -129,11 +144,12 @@ def _ports(case: CaseView, patterns: list[str]) -> Match:
     return YES if str(case.request.port) in patterns else Match(False, f"the container's port is {case.request.port}")
 
 
-def condition(case: CaseView, stated: Mapping[str, Any]) -> Match:
-    """Whether a condition (`when`) holds."""
+def condition(case: CaseView, stated: Mapping[str, Any], accounts: Field) -> Match:
+    """Whether a condition (`when`) holds; `accounts` compares service accounts."""
     key, wanted = str(stated.get("key", "")), [str(one) for one in stated.get("values") or ()]
     unwanted = [str(one) for one in stated.get("notValues") or ()]
-    field = _CONDITION.get(key) or (claim(key) if key.startswith(f"{CLAIMS}[") else None)
+    fields = {**_CONDITION, "source.serviceAccount": accounts}
+    field = fields.get(key) or (claim(key) if key.startswith(f"{CLAIMS}[") else None)
     if field is None:
         return UNKNOWN
     parts = [field(case, wanted)] if wanted else []
@@ -151,7 +167,6 @@ def _token_principal(case: CaseView, patterns: list[str]) -> Match:
 _SOURCE: Mapping[str, Field] = {
     "principals": _principals,
     "namespaces": _namespaces,
-    "serviceAccounts": _accounts,
     "requestPrincipals": request_principals,
 }
 _OPERATION: Mapping[str, Field] = {"methods": _methods, "paths": _paths, "hosts": _hosts, "ports": _ports}

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clients.kube.fields import spec_of
+from clients.kube.fields import spec_of, targets_of
 from clients.kube.labels import GATEWAY_NAME_LABEL, REVISION_LABEL, runs_dry
-from clients.kube.pods import SIDECAR
+from clients.kube.pods import REDIRECTED, SIDECAR
 
 Json = Mapping[str, Any]
 
@@ -20,6 +20,9 @@ POLICY_KINDS = (AUTHORIZATION, PEER, REQUEST)
 DEFAULT_REVISION = "default"
 
 _EXCLUDED_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
+_INCLUDED_INBOUND = "traffic.sidecar.istio.io/includeInboundPorts"
+_OF_GATEWAYS = frozenset({"router", "waypoint"})
+"""First arguments of a proxy that is no sidecar."""
 _STATUS = "sidecar.istio.io/status"
 _NO_IDENTITY_OF_A_WORKLOAD = frozenset({"pod-template-hash", "controller-revision-hash", "pod-template-generation"})
 """Labels that tell the pods of one workload, or its rollouts, apart."""
@@ -58,7 +61,19 @@ class Policy:
     @property
     def attached(self) -> bool:
         """Whether it is attached to a Gateway or a Service by reference, and not by labels."""
-        return bool(self.spec.get("targetRefs") or self.spec.get("targetRef"))
+        return bool(self._targets)
+
+    def may_be_of(self, workload: WorkloadView) -> bool:
+        """Whether an attached one may decide about requests to the workload: a sidecar has none of a Gateway's.
+
+        Source: Istio, `ShouldAttachPolicy` in `pilot/pkg/model/policyattachment.go`.
+        """
+        own = workload.injected is True and not workload.gateway
+        return any(not own or one.get("kind") not in ("Gateway", "GatewayClass") for one in self._targets)
+
+    @property
+    def _targets(self) -> list[Json]:
+        return targets_of({"spec": self.spec})
 
     @property
     def action(self) -> str:
@@ -103,10 +118,11 @@ class WorkloadView:
     Attributes:
         account: its service account.
         ports: that its own containers declare, by name where they have one.
-        excluded: inbound ports that do not go through its proxy.
-        injected: it has a proxy; None where that is not known (a manifest does not say).
+        excluded, included: inbound ports that do not go through its proxy, and those that do; None for all others.
+        injected: it has a proxy; None where that is not known (a manifest does not say), or where it is its node's.
         revision: of its proxy; empty where it is not known.
-        gateway: its proxy is a gateway.
+        gateway: its proxy is a gateway, or a waypoint.
+        waypoint: its proxy is a waypoint.
     """
 
     namespace: str
@@ -115,9 +131,11 @@ class WorkloadView:
     account: str = "default"
     ports: Mapping[str, int] = field(default_factory=dict, hash=False)
     excluded: frozenset[int] = frozenset()
+    included: frozenset[int] | None = None
     injected: bool | None = None
     revision: str = ""
     gateway: bool = False
+    waypoint: bool = False
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -126,15 +144,24 @@ class WorkloadView:
         """Whether a selector matches it."""
         return labels.items() <= self.labels.items()
 
+    def bypasses(self, port: int | None) -> bool:
+        """Whether connections to a port of its containers do not go through its proxy."""
+        if port is None or self.injected is False:
+            return False
+        return port in self.excluded or (self.included is not None and port not in self.included)
+
     @classmethod
     def from_pod(cls, body: Json) -> WorkloadView:
         """The workload of a pod as the API returns it, after injection."""
         spec, meta = spec_of(body), body["metadata"]
         native = [one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"]
         proxies = [one for one in [*(spec.get("containers") or ()), *native] if one["name"] == SIDECAR]
-        routers = any("router" in (one.get("args") or ()) for one in proxies)
+        roles = _OF_GATEWAYS.intersection(*[one.get("args") or () for one in proxies]) if proxies else frozenset()
         made = cls._of(str(meta["namespace"]), meta, spec, str(meta["name"]))
-        return cls(**{**vars(made), "injected": bool(proxies), "gateway": made.gateway or routers})
+        of_the_node = (meta.get("annotations") or {}).get(REDIRECTED) == "enabled"  # ambient mode
+        injected = None if of_the_node and not proxies else bool(proxies)
+        own = {"injected": injected, "gateway": made.gateway or bool(roles), "waypoint": "waypoint" in roles}
+        return cls(**{**vars(made), **own})
 
     @classmethod
     def from_template(cls, body: Json) -> WorkloadView:
@@ -152,17 +179,22 @@ class WorkloadView:
         notes = meta.get("annotations") or {}
         own = [one for one in spec.get("containers") or () if one.get("name") != SIDECAR]
         declared = [port for one in own for port in one.get("ports") or ()]
-        excluded = str(notes.get(_EXCLUDED_INBOUND, "")).split(",")
+        included = str(notes.get(_INCLUDED_INBOUND, "*"))
         return cls(
             namespace=namespace,
             name=labels.get("app") or labels.get("app.kubernetes.io/name") or name,
             labels=labels,
             account=str(spec.get("serviceAccountName") or "default"),
             ports={str(port.get("name") or port["containerPort"]): int(port["containerPort"]) for port in declared},
-            excluded=frozenset(int(port) for port in excluded if port.strip().isdigit()),
+            excluded=_ports(str(notes.get(_EXCLUDED_INBOUND, ""))),
+            included=None if "*" in included else _ports(included),
             revision=_revision(notes),
             gateway=GATEWAY_NAME_LABEL in labels or notes.get("inject.istio.io/templates") == "gateway",
         )
+
+
+def _ports(listed: str) -> frozenset[int]:
+    return frozenset(int(port) for port in listed.split(",") if port.strip().isdigit())
 
 
 def _mode(stated: Any) -> str:

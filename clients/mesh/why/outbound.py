@@ -48,7 +48,7 @@ def plain_text_to_strict(view: PolicyView) -> list[Reason]:
         and (mode := mode_at(view, workload, target)) is not None
         and mode.mode == "STRICT"
         and workload.injected is not False
-        and target not in workload.excluded
+        and not workload.bypasses(target)
     ]
 
 

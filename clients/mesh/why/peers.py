@@ -1,12 +1,14 @@
 """Mutual TLS: which PeerAuthentication decides, and which never comes into force.
 
 Source: istio.io, "PeerAuthentication": the workload's own, then the namespace's, then the mesh's; of several of one
-level the oldest; a port's mode counts for the container's port and needs a selector.
+level the oldest; a port's mode counts for the container's port and needs a selector. One of the root namespace with a
+selector is left out (Istio, `ComposePeerAuthentication` in `pilot/pkg/security/authn`). A gateway's ports follow its
+Gateway alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -30,11 +32,10 @@ class PeerMode:
 
 
 def mode_at(view: PolicyView, workload: WorkloadView, port: int | None) -> PeerMode | None:
-    """The mode that is in force; None where it is not known."""
-    if not view.certain(PEER, workload):
+    """The mode that is in force; None where it is not known, and for a workload whose ports have none."""
+    if not view.certain(PEER, workload) or not _has_mode(workload):
         return None
-    applying = view.applying(PEER, workload)
-    for level in _levels(view, applying):
+    for level in _levels(view, workload):
         first = oldest(level)
         if first is None:
             return None
@@ -57,7 +58,7 @@ def older_peer(view: PolicyView) -> list[Reason]:
 
 
 def _younger(view: PolicyView, workload: WorkloadView) -> Iterator[Reason]:
-    for level in _levels(view, view.applying(PEER, workload)):
+    for level in _levels(view, workload):
         if len(level) < 2:
             continue
         first, where = oldest(level), frozenset({workload})
@@ -75,8 +76,7 @@ def overridden(view: PolicyView) -> list[Reason]:
     """A PeerAuthentication of the namespace or of the mesh is overridden by a narrower one of another mode."""
     found: dict[tuple[Policy, Policy], list[WorkloadView]] = {}
     for workload in view.workloads:
-        levels = list(_levels(view, view.applying(PEER, workload)))
-        stated = [first for level in levels if (first := oldest(level)) is not None and first.mode]
+        stated = [first for level in _levels(view, workload) if (first := oldest(level)) is not None and first.mode]
         for wider in stated[1:]:
             if wider.mode != stated[0].mode:
                 found.setdefault((wider, stated[0]), []).append(workload)
@@ -92,13 +92,13 @@ def overridden(view: PolicyView) -> list[Reason]:
 
 
 def root_with_selector(view: PolicyView) -> list[Reason]:
-    """A PeerAuthentication of the root namespace has a selector, and so is not one of the whole mesh."""
+    """A PeerAuthentication of the root namespace has a selector, and so is in force nowhere."""
     found = []
     for policy in view.of_kind(PEER):
-        outside = [one for one in view.workloads if one.namespace != view.root and one.has(policy.selector)]
-        if policy.namespace == view.root and policy.selector and outside:
-            text = f"{policy} has a selector, and so applies in {view.root} alone, not to {named(outside)}"
-            found.append(Reason(text, lost(policy), policy, frozenset(outside)))
+        meant = [one for one in view.workloads if one.has(policy.selector)]
+        if policy.namespace == view.root and policy.selector and meant:
+            text = f"{policy} has a selector, and so is in force nowhere, also not at {named(meant)}"
+            found.append(Reason(text, lost(policy), policy, frozenset(meant)))
     return found
 
 
@@ -129,9 +129,10 @@ def excluded_port(view: PolicyView) -> list[Reason]:
     found = []
     for workload in view.workloads:
         served = {target_of(port, workload) for one in view.services_of(workload) for port in one.ports}
-        for port in sorted(workload.excluded & {one for one in served if one}):
+        for port in sorted(one for one in served if one and workload.bypasses(one)):
+            by = "excludeInboundPorts" if port in workload.excluded else "includeInboundPorts"
             text = (
-                f"port {port} of {workload} bypasses its proxy (traffic.sidecar.istio.io/excludeInboundPorts): "
+                f"port {port} of {workload} bypasses its proxy (traffic.sidecar.istio.io/{by}): "
                 f"neither mutual TLS nor authorization applies to it"
             )
             effects = frozenset({Effect.OPEN, Effect.BROKEN})
@@ -139,14 +140,21 @@ def excluded_port(view: PolicyView) -> list[Reason]:
     return found
 
 
-def _levels(view: PolicyView, applying: Iterable[Policy]) -> Iterator[list[Policy]]:
-    """PeerAuthentications of one workload by level, the narrowest first."""
-    ranked = [(rank, policy) for policy in applying if (rank := _rank(view, policy)) is not None]
+def _levels(view: PolicyView, workload: WorkloadView) -> Iterator[list[Policy]]:
+    """PeerAuthentications that its control plane is known to read, by level, the narrowest first."""
+    applying = view.applying(PEER, workload) if _has_mode(workload) else []
+    known = [policy for policy in applying if view.reads(workload, policy)]
+    ranked = [(rank, policy) for policy in known if (rank := _rank(view, policy)) is not None]
     for _, level in groupby(sorted(ranked, key=lambda pair: pair[0]), key=lambda pair: pair[0]):
         yield [policy for _, policy in level]
 
 
+def _has_mode(workload: WorkloadView) -> bool:
+    """Whether a PeerAuthentication can be in force there."""
+    return workload.injected is not False and not workload.gateway
+
+
 def _rank(view: PolicyView, policy: Policy) -> int | None:
-    if policy.namespace == view.root:  # a selector there reaches only workloads of that namespace
+    if policy.namespace == view.root:  # see `root_with_selector`
         return None if policy.selector else 2
     return 0 if policy.selector else 1

@@ -14,6 +14,8 @@ from clients.mesh.why.reason import Effect
 from clients.mesh.why.services import ServiceView, service_named, target_of
 from clients.mesh.why.view import PolicyView
 
+_FORBIDDEN = 403
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -79,17 +81,35 @@ class CaseView:
         """Why the caller shows no identity to the workload; empty where it shows one, or it is not known."""
         if self.caller.injected is False:
             return f"{self.caller.name} has no sidecar"
-        if self.request.port in self.workload.excluded:
+        if self.workload.bypasses(self.request.port):
             return f"port {self.request.port} of {self.workload} bypasses its proxy"
         return _disabled(self)
 
     @property
     def tcp(self) -> bool:
         """Whether a Service declares the port to be TCP, so that no rule can look at a request; not at a gateway."""
+        return "tcp" in self._protocols
+
+    @property
+    def http(self) -> bool:
+        """Whether the request is one of HTTP to a port that each Service declares to be so; not at a gateway."""
+        return bool(self.request.method) and self._protocols == {"http"}
+
+    @property
+    def _protocols(self) -> set[str]:
         if self.workload.gateway:
-            return False
+            return set()
         ports = (port for one in self.view.services_of(self.workload) for port in one.ports)
-        return any(port.protocol == "tcp" and target_of(port, self.workload) == self.request.port for port in ports)
+        return {port.protocol for port in ports if target_of(port, self.workload) == self.request.port}
+
+    @property
+    def by_authorization(self) -> bool:
+        """Whether an AuthorizationPolicy refuses as it was refused, or as it should have been.
+
+        It answers HTTP with 403, and ends other connections. What an external authorization server says is not known.
+        """
+        status = self.expected if self.effect is Effect.OPEN else self.observed
+        return not self.http if status is None else status == _FORBIDDEN
 
     @property
     def principal(self) -> str | None:

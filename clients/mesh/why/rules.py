@@ -1,7 +1,8 @@
 """Rules of AuthorizationPolicies that mean something else than they seem to.
 
 Source: istio.io, "Authorization Policy": a string is compared letter by letter; `*` at its beginning, at its end, or
-alone is a wildcard, anywhere else a letter.
+alone is a wildcard, anywhere else a letter. In a namespace each `*` is one; an address is known of any connection
+(Istio, `pilot/pkg/security/authz/model`).
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from clients.mesh.why.objects import AUTHORIZATION, Policy, WorkloadView
-from clients.mesh.why.peers import PeerMode, mode_at
+from clients.mesh.why.objects import AUTHORIZATION, Policy
 from clients.mesh.why.reason import EITHER, OPEN, Effect, Reason, misread, named
 from clients.mesh.why.services import target_of
 from clients.mesh.why.view import PolicyView
@@ -21,7 +21,7 @@ IDENTITY = ("principals", "namespaces", "serviceAccounts")
 """Fields of a source that only a caller with a certificate of the mesh can have."""
 _HTTP_FIELDS = (
     ("methods", "paths", "hosts", "notMethods", "notPaths", "notHosts"),
-    ("requestPrincipals", "notRequestPrincipals", "remoteIpBlocks", "notRemoteIpBlocks"),
+    ("requestPrincipals", "notRequestPrincipals"),
 )
 
 
@@ -53,7 +53,7 @@ def http_fields(rule: Rule) -> list[str]:
     used = [name for part in operations(rule) for name in _HTTP_FIELDS[0] if part.get(name)]
     used += [name for part in sources(rule) for name in _HTTP_FIELDS[1] if part.get(name)]
     keys = (str(one.get("key", "")) for one in conditions(rule))
-    used += [key for key in keys if key.startswith("request.") or key == "remote.ip"]
+    used += [key for key in keys if key.startswith("request.")]
     return list(dict.fromkeys(used))
 
 
@@ -80,7 +80,7 @@ def http_field_on_tcp(view: PolicyView) -> list[Reason]:
             for service in view.services_of(workload):
                 for port in service.ports:
                     target = target_of(port, workload)
-                    if port.protocol == "tcp" and target and not _by_ports(policy, target):
+                    if port.protocol == "tcp" and target and _reads_http_at(policy, target):
                         text = (
                             f"{policy} uses {named(fields)}, and port {port.number} of Service {service} "
                             f"({port.name or 'by appProtocol'}) is TCP: {_ON_TCP[policy.action]}"
@@ -96,44 +96,23 @@ _ON_TCP = {
 }
 
 
-def _by_ports(policy: Policy, target: int) -> bool:
-    """Whether every rule with a field of HTTP names ports, and none of them is this one."""
-    for rule in policy.rules:
-        if http_fields(rule):
-            stated = [set(map(str, part.get("ports") or ())) for part in operations(rule)]
-            if not stated or any(not ports or str(target) in ports for ports in stated):
-                return False
-    return True
+def _reads_http_at(policy: Policy, target: int) -> bool:
+    """Whether a rule with a field of HTTP is one for this port too."""
+    return any(http_fields(rule) and reaches(rule, target) for rule in policy.rules)
 
 
-def stranger_not_denied(view: PolicyView) -> list[Reason]:
-    """A DENY rule names callers by identity, and a caller that shows none is let in."""
-    found = []
-    for policy in view.of_kind(AUTHORIZATION):
-        fields = named({name for name, _ in values(policy, *IDENTITY)})
-        if policy.action != "DENY" or not fields:
-            continue
-        weak = {one: mode for one in view.selected(policy) if (mode := _weakest(view, one))}
-        weak = {one: mode for one, mode in weak.items() if not _denies_strangers(view, one)}
-        if weak:
-            text = (
-                f"{policy} denies by {fields}: a caller without a sidecar shows no identity and is let in, "
-                f"as mutual TLS at {named(weak)} is {next(iter(weak.values()))}"
-            )
-            found.append(Reason(text, OPEN, policy, frozenset(weak)))
-    return found
+def reaches(rule: Rule, target: int) -> bool:
+    """Whether a rule is one for this port of the container, by all that it says of ports."""
+    stated = [one for one in conditions(rule) if one.get("key") == "destination.port"]
+    by_operation = [_has_port(part, "ports", "notPorts", target) for part in operations(rule)]
+    return (any(by_operation) or not by_operation) and all(
+        _has_port(one, "values", "notValues", target) for one in stated
+    )
 
 
-def _weakest(view: PolicyView, workload: WorkloadView) -> PeerMode | None:
-    """A mode of one of its ports that lets plain text in; None where there is none, or where it is not known."""
-    modes = [mode_at(view, workload, port) for port in sorted(set(workload.ports.values()))]
-    return next((mode for mode in modes if mode and mode.mode != "STRICT"), None)
-
-
-def _denies_strangers(view: PolicyView, workload: WorkloadView) -> bool:
-    """Whether a DENY policy at the workload refuses who shows no identity (`notPrincipals: ["*"]`)."""
-    denying = [one for one in view.applying(AUTHORIZATION, workload) if one.action == "DENY"]
-    return any(("notPrincipals", "*") in set(values(one, "notPrincipals")) for one in denying)
+def _has_port(part: Mapping[str, Any], these: str, others: str, target: int) -> bool:
+    ports, left_out = (set(map(str, part.get(name) or ())) for name in (these, others))
+    return (not ports or str(target) in ports) and str(target) not in left_out
 
 
 def remote_address_believed(view: PolicyView) -> list[Reason]:
@@ -216,10 +195,11 @@ def account_pattern(view: PolicyView) -> list[Reason]:
 
 def _pattern(name: str, value: str) -> tuple[str, bool] | None:
     """What is odd about a pattern, and whether it then matches nothing."""
-    inner = value[1:-1] if len(value) > 2 else ""
-    if "*" in inner:
-        return "has '*' in its middle, where it is no wildcard: it matches no caller", True
     if name.lower().endswith("principals"):
+        if "*" in value[1:-1]:
+            return "has '*' in its middle, where it is no wildcard: it matches no caller", True
+        if len(value) > 1 and value.startswith("*") and value.endswith("*"):
+            return "has '*' at both ends, where only the first is a wildcard: it matches no caller", True
         if value.startswith("spiffe://"):
             return "begins with spiffe://, which no principal does: it matches no caller", True
         if "*" not in value and not _PRINCIPAL.fullmatch(value):

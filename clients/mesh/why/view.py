@@ -43,13 +43,15 @@ class PolicyView:
         return [policy for policy in self.policies if policy.kind == kind]
 
     def selected(self, policy: Policy) -> list[WorkloadView]:
-        """The workloads that a policy selects, whether its revision is theirs or not; none for an attached one."""
+        """The workloads that a policy selects, whether its revision is theirs or not; none for an attached one.
+
+        A waypoint has attached policies alone.
+        """
         if policy.attached:
             return []
         wide = policy.namespace == self.root and not (policy.kind == PEER and policy.selector)
-        return [
-            one for one in self.workloads if (wide or one.namespace == policy.namespace) and one.has(policy.selector)
-        ]
+        near = [one for one in self.workloads if wide or one.namespace == policy.namespace]
+        return [one for one in near if one.has(policy.selector) and not one.waypoint]
 
     def reads(self, workload: WorkloadView, policy: Policy) -> bool | None:
         """Whether the control plane of the workload's proxy reads the policy; None where that is not known."""
@@ -69,7 +71,7 @@ class PolicyView:
         if kind not in self.known:
             return False
         near = [one for one in self.of_kind(kind) if one.namespace in (workload.namespace, self.root)]
-        return not any(one.attached or self.reads(workload, one) is None for one in near)
+        return not any(one.may_be_of(workload) or self.reads(workload, one) is None for one in near)
 
     @cached_property
     def by_key(self) -> dict[tuple[str, str, str], Policy]:

@@ -33,7 +33,7 @@ from why_samples import (
     when,
 )
 
-from clients.mesh.why import decisions, detectors, matching, network_objects, peers, rules, selection, tokens
+from clients.mesh.why import decisions, detectors, matching, network_objects, peers, rules, selection, strangers, tokens
 from clients.mesh.why.reason import Effect
 from clients.mesh.why.services import ServiceView
 from clients.mesh.why.view import view_of
@@ -367,20 +367,20 @@ def test_a_mode_of_one_port_says_nothing_of_a_request_whose_port_is_not_known(po
 
 
 def test_who_shows_no_identity_matches_what_is_negated() -> None:
-    strangers = authorization("strangers", "DENY", source(notPrincipals=["*"]))
-    sample = replace(closed("", strangers), caller=LEGACY)
+    no_identity = authorization("strangers", "DENY", source(notPrincipals=["*"]))
+    sample = replace(closed("", no_identity), caller=LEGACY)
     assert [one.text for one in decisions.denied_by(sample.case)] == [
         "AuthorizationPolicy mtls-service/strangers refuses it: rule 0 matches"
     ]
-    both = view(strangers, authorization("keep-out", "DENY", source(namespaces=["legacy-client"])))
-    assert rules.stranger_not_denied(both) == [], "the other policy refuses them"
+    both = view(no_identity, authorization("keep-out", "DENY", source(namespaces=["legacy-client"])))
+    assert strangers.stranger_not_denied(both) == [], "the other policy refuses them"
 
 
 def test_strict_on_every_port_lets_no_stranger_in() -> None:
     keep_out = authorization("keep-out", "DENY", source(namespaces=["legacy-client"]))
     spec = {"selector": {"matchLabels": {"app": "httpbin"}}, "portLevelMtls": {"8080": {"mode": "STRICT"}}}
-    assert rules.stranger_not_denied(view(keep_out, policy("PeerAuthentication", "port", spec))) == []
-    assert rules.stranger_not_denied(view(keep_out)), "the port of the proxy's own statistics is not asked"
+    assert strangers.stranger_not_denied(view(keep_out, policy("PeerAuthentication", "port", spec))) == []
+    assert strangers.stranger_not_denied(view(keep_out)), "the port of the proxy's own statistics is not asked"
 
 
 def test_rules_are_not_evaluated_on_a_tcp_port() -> None:
