@@ -22,7 +22,7 @@ from clients.mesh import sidecar
 from clients.mesh.access_logs import accesslog
 from clients.mesh.access_logs.accesslog import AccessLogEntry
 from clients.mesh.why import detectors, reading
-from clients.mesh.why.objects import WorkloadView
+from clients.mesh.why.objects import WorkloadView, workload_labels
 from clients.mesh.why.reason import Effect
 from clients.mesh.why.request import Caller, CaseView, RequestFacts
 from clients.mesh.why.services import ServiceView, target_of
@@ -183,15 +183,16 @@ def _internal(error: Exception) -> str:
 
 def _workload(view: PolicyView, pods: Sequence[Pod]) -> WorkloadView | None:
     """The workload that the pods are of; None where they are of several, or unknown."""
-    found = {
-        next((one for one in view.workloads if one.namespace == pod.namespace and _same(one, pod)), None)
-        for pod in pods
-    }
-    return next(iter(found)) if len(found) == 1 else None
+    found = {one for pod in pods for one in view.workloads if _is_of(pod, one)}
+    known = all(any(_is_of(pod, one) for one in found) for pod in pods)
+    return next(iter(found)) if len(found) == 1 and known else None
 
 
-def _same(workload: WorkloadView, pod: Pod) -> bool:
-    return bool(workload.labels) and workload.labels.items() <= pod.labels.items()
+def _is_of(pod: Pod, workload: WorkloadView) -> bool:
+    """Whether a pod is of a workload: it has its labels and no others, and a proxy where that has one."""
+    if not workload.labels or workload.namespace != pod.namespace or workload.injected not in (None, pod.injected):
+        return False
+    return workload.labels == workload_labels(pod.labels)
 
 
 def _gateway_of(view: PolicyView, pods: Sequence[Pod]) -> Caller:

@@ -60,7 +60,8 @@ def show(found: Warnings, console: Console) -> None:
 
 
 def _lines(view: PolicyView) -> dict[str, list[str]]:
-    return {name: [reason.text for reason in found] for name, found in detectors.of_objects(view).items()}
+    found = detectors.of_objects(view).items()
+    return {name: list(dict.fromkeys(reason.text for reason in reasons)) for name, reasons in found}
 
 
 def _objects(path: Path) -> list[dict[str, Any]]:

@@ -205,6 +205,10 @@ _BY_NAMESPACE = authorization("keep-out", "DENY", source(namespaces=["mtls-clien
 _DNS = [{"ports": [{"port": 53, "protocol": "UDP"}]}]
 _HERE = {"matchLabels": {"kubernetes.io/metadata.name": "mtls-service"}}
 OBJECTS: dict[str, PolicySample] = {
+    "odd_form": PolicySample(
+        "PeerAuthentication mtls-service/ports: spec.portLevelMtls.8080 is a text, where an object is expected",
+        (policy("PeerAuthentication", "ports", {"portLevelMtls": {8080: "STRICT"}}),),
+    ),
     "other_revision": PolicySample(
         "AuthorizationPolicy mtls-service/require-jwt carries istio.io/rev=canary; the proxies of mtls-service/httpbin "
         "run revision default and never see it",

@@ -22,6 +22,7 @@ LOGGED: tuple[RequestDetector, ...] = (logged.refused_by_rule, logged.refused_to
 OUTBOUND: tuple[RequestDetector, ...] = (logged.refused_by_client,)
 """What the log of the caller's own proxy says."""
 IDLE: tuple[ObjectDetector, ...] = (
+    selection.odd_form,
     selection.other_revision,
     selection.selects_nothing,
     selection.other_namespace,

@@ -157,25 +157,16 @@ class WorkloadView:
         native = [one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"]
         proxies = [one for one in [*(spec.get("containers") or ()), *native] if one["name"] == SIDECAR]
         roles = _OF_GATEWAYS.intersection(*[one.get("args") or () for one in proxies]) if proxies else frozenset()
-        made = cls._of(str(meta["namespace"]), meta, spec, str(meta["name"]))
+        made = cls.of_spec(str(meta["namespace"]), meta, spec, str(meta["name"]))
         of_the_node = (meta.get("annotations") or {}).get(REDIRECTED) == "enabled"  # ambient mode
         injected = None if of_the_node and not proxies else bool(proxies)
         own = {"injected": injected, "gateway": made.gateway or bool(roles), "waypoint": "waypoint" in roles}
         return cls(**{**vars(made), **own})
 
     @classmethod
-    def from_template(cls, body: Json) -> WorkloadView:
-        """The workload of a Deployment in a manifest, before injection."""
-        template = body["spec"]["template"]
-        namespace = str(body["metadata"].get("namespace") or "default")
-        made = cls._of(namespace, template.get("metadata") or {}, spec_of(template), body["metadata"]["name"])
-        inject = {**made.labels, **(template.get("metadata", {}).get("annotations") or {})}
-        refused = str(inject.get("sidecar.istio.io/inject", "")).lower() == "false"
-        return cls(**{**vars(made), "injected": False if refused else None})
-
-    @classmethod
-    def _of(cls, namespace: str, meta: Json, spec: Json, name: str) -> WorkloadView:
-        labels = {k: v for k, v in (meta.get("labels") or {}).items() if k not in _NO_IDENTITY_OF_A_WORKLOAD}
+    def of_spec(cls, namespace: str, meta: Json, spec: Json, name: str) -> WorkloadView:
+        """The workload by the metadata and the specification of its pods, whether it has a proxy or not."""
+        labels = workload_labels(meta.get("labels") or {})
         notes = meta.get("annotations") or {}
         own = [one for one in spec.get("containers") or () if one.get("name") != SIDECAR]
         declared = [port for one in own for port in one.get("ports") or ()]
@@ -191,6 +182,11 @@ class WorkloadView:
             revision=_revision(notes),
             gateway=GATEWAY_NAME_LABEL in labels or notes.get("inject.istio.io/templates") == "gateway",
         )
+
+
+def workload_labels(labels: Mapping[str, str]) -> dict[str, str]:
+    """Labels of a pod without those that tell the pods of one workload apart."""
+    return {key: value for key, value in labels.items() if key not in _NO_IDENTITY_OF_A_WORKLOAD}
 
 
 def _ports(listed: str) -> frozenset[int]:

@@ -8,8 +8,20 @@ from collections.abc import Iterator, Mapping
 from clients.kube.fields import label_selector
 from clients.kube.labels import GATEWAY_NAME_LABEL
 from clients.mesh.why.objects import DEFAULT_REVISION, PEER, Policy, WorkloadView
-from clients.mesh.why.reason import Reason, lost, named
+from clients.mesh.why.reason import Effect, Reason, lost, named
 from clients.mesh.why.view import PolicyView
+
+
+def odd_form(view: PolicyView) -> list[Reason]:
+    """A field of an object has another type than the API's: nothing else is said of that object."""
+    return [
+        Reason(
+            f"{kind} {'/'.join(filter(None, (namespace, name)))}: {wrong}",
+            frozenset(Effect),
+            about=(kind, namespace, name),
+        )
+        for (kind, namespace, name), wrong in view.odd
+    ]
 
 
 def other_revision(view: PolicyView) -> list[Reason]:

@@ -6,14 +6,19 @@ What could not be read is absent from `PolicyView.known`, so that a detector whi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from clients.kube.labels import MANAGED_BY_LABEL, MANAGER
 from clients.mesh.survey.survey import ROOT_NAMESPACE
+from clients.mesh.why import forms
 from clients.mesh.why.network_objects import NETWORK, Direction, NetworkPolicyView
 from clients.mesh.why.objects import MARKERS, PEER, POLICY_KINDS, Json, Policy, WorkloadView
 from clients.mesh.why.services import ServiceView
+from clients.mesh.why.templates import WORKLOAD_KINDS, is_of_the_api, uninjected_namespaces, workload_of
+
+ObjectKey = tuple[str, str, str]
+"""Kind, namespace and name."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class PolicyView:
         revisions: names by which the revisions of control planes are known, tags too: name → revision; None where
             they could not be read.
         root: namespace whose policies apply to the whole mesh.
+        odd: objects of another form than the API's, which are in nothing else: what each is, and what is odd.
     """
 
     policies: tuple[Policy, ...] = ()
@@ -37,6 +43,7 @@ class PolicyView:
     known: frozenset[str] = frozenset()
     revisions: Mapping[str, str] | None = field(default=None, hash=False)
     root: str = ROOT_NAMESPACE
+    odd: tuple[tuple[ObjectKey, str], ...] = ()
 
     def of_kind(self, kind: str) -> list[Policy]:
         """Its policies of a kind, in their order."""
@@ -110,24 +117,42 @@ def view_of(
 ) -> PolicyView:
     """The view of API objects, or of manifests: policies, Pods, Deployments, Services, and what is sent out.
 
-    An object that occurs twice counts as its last form.
+    An object that occurs twice counts as its last form. Of a kind of which an object has another form than the API's,
+    not all is known.
     """
-    kept: dict[tuple[str, str, str], Json] = {}
+    kept: dict[ObjectKey, Json] = {}
     for body in objects:
         meta = body["metadata"]
         kept[str(body["kind"]), str(meta.get("namespace") or ""), str(meta["name"])] = body
-    bodies = list(kept.values())
-    workloads = [WorkloadView.from_pod(body) for body in bodies if body["kind"] == "Pod"]
-    workloads += [WorkloadView.from_template(body) for body in bodies if body["kind"] == "Deployment"]
-    distinct = {(one.namespace, tuple(sorted(one.labels.items()))): one for one in workloads}
+    odd = {key: wrong for key, body in kept.items() if (wrong := forms.problem(body))}
+    bodies = [body for key, body in kept.items() if key not in odd]
+    of: dict[str, list[Json]] = {}
+    for body in bodies:
+        of.setdefault(str(body["kind"]), []).append(body)
     return PolicyView(
         policies=tuple(Policy.from_json(body) for body in bodies if body["kind"] in POLICY_KINDS and not _marks(body)),
-        workloads=tuple(distinct.values()),
-        services=tuple(ServiceView.from_json(body) for body in bodies if body["kind"] == "Service"),
-        destination_rules=tuple(body for body in bodies if body["kind"] == "DestinationRule"),
-        service_entries=tuple(body for body in bodies if body["kind"] == "ServiceEntry"),
-        network_policies=tuple(NetworkPolicyView.from_json(body) for body in bodies if body["kind"] == NETWORK),
-        known=frozenset(known),
+        workloads=tuple(_workloads(bodies, of.get("Namespace", ()))),
+        services=tuple(map(ServiceView.from_json, of.get("Service", ()))),
+        destination_rules=tuple(of.get("DestinationRule", ())),
+        service_entries=tuple(of.get("ServiceEntry", ())),
+        network_policies=tuple(map(NetworkPolicyView.from_json, of.get(NETWORK, ()))),
+        known=frozenset(known) - {"Pod" if key[0] in WORKLOAD_KINDS else key[0] for key in odd},
         revisions=revisions,
         root=root,
+        odd=tuple(odd.items()),
     )
+
+
+def _workloads(bodies: Iterable[Json], namespaces: Iterable[Json]) -> Iterable[WorkloadView]:
+    """The workloads, each once: pods that differ in nothing but their names are of one."""
+    uninjected = uninjected_namespaces(namespaces)
+    found: dict[WorkloadView, WorkloadView] = {}
+    for body in bodies:
+        if body["kind"] == "Pod" and is_of_the_api(body):
+            one = WorkloadView.from_pod(body)
+        elif body["kind"] in WORKLOAD_KINDS or body["kind"] == "Pod":
+            one = workload_of(body, uninjected)
+        else:
+            continue
+        found[replace(one, name="")] = one
+    return found.values()

@@ -55,6 +55,7 @@ def test_detector_of_requests(detector: detectors.RequestDetector) -> None:
 
 
 OF_THE_STAGE = {
+    "odd_form",
     "selects_nothing",
     "selects_no_pod",
     "server_not_verified",
@@ -99,6 +100,7 @@ def test_what_cannot_be_read_is_not_known(name: str) -> None:
     """Without pods there is no workload to be wrong about; only a policy's own text can still be odd."""
     bare = view_of([one for one in OBJECTS[name].objects if one["kind"] != "Pod"], known=())
     of_text = {
+        "odd_form",
         "refuses_nothing",
         "account_pattern",
         "method_spelling",
