@@ -14,6 +14,9 @@ _OF_LISTENER = "envoy://"
 _HOST_OF_URL = re.compile(r"\[[^\]/?#]*\]|[^:/?#]*")
 _HOST_AND_PORT = re.compile(r"(?:\[([^\]]*)\]|([^:]*))(?::([^:]*))?")
 
+DEFAULT_PORTS = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443, "ws": 80, "wss": 443}
+"""Of the schemes of requests' URLs."""
+
 
 def canonical(address: str) -> str:
     """An address in the one text that all its texts have (RFC 5952), without brackets; names stay as they are.

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from urllib.parse import urlsplit
 
-from clients.model.addresses import canonical
+from clients.model.addresses import DEFAULT_PORTS, canonical
 from clients.model.outcome import Outcome
 from clients.model.probe import Workload
 from clients.probe import curl, grpc, libcurl, raw, websocket
@@ -24,7 +24,6 @@ from clients.probe.request import Request
 
 SIDE_BY_SIDE = 16
 """Requests that are sent in parallel, where each may take its whole time limit."""
-_PORTS = {"http": 80, "https": 443, "grpc": 80, "grpcs": 443, "ws": 80, "wss": 443}
 
 
 NOWHERE = Workload("", "", "")
@@ -86,7 +85,7 @@ def with_port(request: Request) -> Request:
     scheme, _, rest = request.url.partition("://")
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     stated = any(name.lower() == "host" for name, _ in request.headers)
-    if stated or not authority.endswith(f":{_PORTS.get(scheme)}"):
+    if stated or not authority.endswith(f":{DEFAULT_PORTS.get(scheme)}"):
         return request
     return replace(request, headers=(("Host", authority), *request.headers))
 
@@ -107,7 +106,7 @@ _COMMANDS: Mapping[str, Callable[[Request], str]] = {
 def port_of(url: str) -> int:
     """Port of the URL, or the default one of its scheme."""
     parts = urlsplit(url)
-    return parts.port or _PORTS[parts.scheme]
+    return parts.port or DEFAULT_PORTS[parts.scheme]
 
 
 def own_address(*hosts: str) -> str:
@@ -117,6 +116,6 @@ def own_address(*hosts: str) -> str:
     """
     for family, host in product((socket.AF_INET, socket.AF_INET6), hosts):
         with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((host, _PORTS["http"]))
+            probe.connect((host, DEFAULT_PORTS["http"]))
             return canonical(str(probe.getsockname()[0]))
     return ""

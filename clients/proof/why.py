@@ -27,7 +27,7 @@ from clients.mesh.why.reason import Effect
 from clients.mesh.why.request import Caller, CaseView, RequestFacts
 from clients.mesh.why.services import ServiceView, target_of
 from clients.mesh.why.view import PolicyView
-from clients.model.addresses import split
+from clients.model.addresses import DEFAULT_PORTS, split
 from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
@@ -49,7 +49,6 @@ _LOGGED = frozenset({Effect.CLOSED, Effect.BROKEN})
 """Of a request that was served, or that came to no proxy, no log says why."""
 _POLL_S = 0.4
 _IDS = 20
-_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 class Explainer:
@@ -225,7 +224,7 @@ def _port(service: ServiceView | None, probe: Probe, workload: WorkloadView) -> 
 
 def _dialled(url: str) -> int | None:
     parts = urlsplit(url)
-    return parts.port or _PORTS.get(parts.scheme)
+    return parts.port or DEFAULT_PORTS.get(parts.scheme)
 
 
 def _claims(tokens: Any, probe: Probe) -> dict[str, Any] | None:

@@ -162,7 +162,7 @@ def _of(item: Item, groups: tuple[str, ...]) -> bool:
 
 def _refused(probe: Probe) -> Expectation:
     """The outcome of a request that the marker's policy refuses."""
-    if probe.url.startswith("grpc:"):
+    if probe.url.startswith(("grpc:", "grpcs:")):
         return grpc(_PERMISSION_DENIED)
     return status(403) if probe.method == "HEAD" else status(403, body_contains(RBAC_DENIED))
 

@@ -16,7 +16,7 @@ from clients.kube.pods import Pod
 from clients.model.case import Case
 from clients.model.errors import AccessError
 from clients.model.evidence import Applied, FindingVerdict
-from clients.model.expect import RBAC_DENIED, no_reply, rbac_denied, status
+from clients.model.expect import RBAC_DENIED, Expectation, grpc, no_reply, rbac_denied, status
 from clients.model.marker import MarkerState
 from clients.model.outcome import OutcomeKind
 from clients.model.probe import Probe, Workload
@@ -341,6 +341,25 @@ def test_a_client_without_a_sidecar_looks_for_the_marker_where_it_may():
     plan = MarkerPlan(rig, rig.applier.load(["policy"]), (), allowed)
     [place] = plan.places_of(STILL)
     assert plan.looks[place].probe.source == plain
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        ("http://httpbin.mtls-service:8000/ip", rbac_denied()),
+        ("https://httpbin.mtls-service:8000/ip", rbac_denied()),
+        ("ws://httpbin.mtls-service:8000/ip", rbac_denied()),
+        ("grpc://httpbin.mtls-service:8000/shop.Cart/Get", grpc(7)),
+        ("grpcs://httpbin.mtls-service:8000/shop.Cart/Get", grpc(7)),
+    ],
+)
+def test_a_marker_is_refused_as_requests_of_its_kind_are(url: str, refused: Expectation):
+    """Where the first call that was let in was one over TLS, its marker was awaited as an answer that is no call's."""
+    rig = make_rig()
+    served = grpc(0) if url.startswith("grpc") else status(200)
+    plan = MarkerPlan(rig, rig.applier.load(["policy"]), (), [Allowed(replace(STILL.probe, url=url), served)])
+    [place] = plan.places_of(STILL)
+    assert plan.looks[place].expect == refused
 
 
 @pytest.mark.parametrize("turn", [1, -1])
