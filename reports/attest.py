@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ PAYLOAD = "application/vnd.in-toto+json"
 _CHUNK = 1024 * 1024
 _KEY, _OWN = "signing key", "made for this run"
 _MOST_NAMES = 3
+_AS_WHO = "verify it as a user who may"
 
 
 class TamperedError(Exception):
@@ -98,13 +100,16 @@ def read(folder: Path, key: Path | None = None) -> Signed:
     """The statement of a run, which holds. Raises as `verify` does."""
     try:
         text = (folder / FILE).read_bytes()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         hint = "name the folder of a run; `meshproof report RUN` signs one without"
         raise ReportError(f"{folder} has no {FILE}", hint) from None
+    except OSError as error:
+        raise ReportError(f"cannot read {folder / FILE}: {error.strerror}", _AS_WHO) from None
+    own = folder / PUBLIC
     try:
-        public = public_key(key or folder / PUBLIC)
+        public = public_key(key or own)
     except ReportError as error:
-        if key:
+        if key or (own.exists() and not os.access(own, os.R_OK)):
             raise
         raise TamperedError(f"{folder}: {PUBLIC} is not the key that signed: {error.message}") from None
     statement = _read_statement(text, public, "the given key" if key else "its own key")
@@ -117,7 +122,7 @@ def read(folder: Path, key: Path | None = None) -> Signed:
         try:
             same = _digest(path) == digest
         except OSError as error:
-            raise ReportError(f"cannot read {path}: {error.strerror}", "verify it as a user who may") from None
+            raise ReportError(f"cannot read {path}: {error.strerror}", _AS_WHO) from None
         if not same:
             raise TamperedError(f"{folder}: {name} is not the file that was signed")
     unsigned = tuple(name for name in _files(folder) if name not in subjects)

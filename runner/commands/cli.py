@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -94,6 +95,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _bad(str(error))
     except typer.TyperException as error:
         return _bad(str(error) and error.format_message())  # it names the option; empty where the help was printed
+    except OSError as error:
+        if error.filename is None:  # of no file that a person has named
+            raise
+        return _bad(str(_unusable(error)))
     except (KeyboardInterrupt, typer.Abort):
         print("meshproof: interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED
@@ -122,6 +127,12 @@ def _register(app: typer.Typer, verbs: dict[str, str]) -> None:
     for name, place in verbs.items():
         module, function = place.split(".")
         app.command(name)(getattr(importlib.import_module(f"runner.commands.{module}"), function))
+
+
+def _unusable(error: OSError) -> SettingsError:
+    """The error for a file or folder that this user may not look at, or whose name no file can have."""
+    text = f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}"
+    return SettingsError(text, "see that it is there, and that you may read it, and write where something is written")
 
 
 def _bad(text: str) -> int:

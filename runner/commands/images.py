@@ -51,7 +51,7 @@ def images(
         bool, typer.Option("--digests", help="Ask the nodes of the cluster for the digests of what they have.")
     ] = False,
     toml: Annotated[
-        bool, typer.Option("--toml", help="Print settings ([images]), by digest where it is known.")
+        bool, typer.Option("--toml", help=r"Print settings (\[images]), by digest where it is known.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     *,

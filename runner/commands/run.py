@@ -120,7 +120,7 @@ def pytest_words(folder: Path, words: Sequence[str]) -> tuple[str, ...]:
     word of its own for a path of tests. No summary of pytest's (`-rN`): it names files, and reasons that are shown
     already.
     """
-    return ("-m", "pytest", "-p", "no:cacheprovider", "-rN", f"--meshproof-run={folder}", *words)
+    return ("-m", "runner.pytest_process", "-p", "no:cacheprovider", "-rN", f"--meshproof-run={folder}", *words)
 
 
 def conduct(words: list[str], folder: Path, target: Target) -> int:

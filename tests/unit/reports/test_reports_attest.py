@@ -170,6 +170,25 @@ def test_a_file_that_cannot_be_read_is_one_line(run: Path, monkeypatch: pytest.M
         attest.verify(run)
 
 
+@pytest.mark.parametrize("name", [attest.FILE, attest.PUBLIC])
+def test_a_statement_that_this_user_may_not_read_is_neither_missing_nor_changed(
+    name: str, run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = Path.read_bytes
+
+    def refused(path: Path) -> bytes:
+        if path.name == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != name)
+    assert cli.main(["verify", str(run)]) == 2
+    printed = capsys.readouterr().err
+    assert f"{run / name}: Permission denied" in printed
+    assert printed.count("\n") == 1
+
+
 def test_a_key_of_ones_own_shows_who_signed(run: Path, keys: tuple[Path, Path]) -> None:
     private, public = keys
     with pytest.raises(attest.TamperedError, match="is not signed by the given key"):

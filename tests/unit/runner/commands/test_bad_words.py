@@ -7,12 +7,15 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 from report_samples import sample_report
+from rich import markup
 
 from reports.record import conformance
 from runner.commands import cli, like, upgrade
 from runner.target.access import Access
 from runner.target.embedded import Embedded
+from testbed import api
 from testbed.harness import image
 
 pytestmark = pytest.mark.unit
@@ -75,6 +78,71 @@ def test_a_mistake_is_one_line_with_its_object(
     assert message in printed.err
     assert printed.err.count("\n") == 1
     assert not printed.out
+
+
+LONG = "a" * 300
+"""A name that no file can have: to look for it is an error, as it is in a folder that one may not enter."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["report", LONG],
+        ["verify", LONG],
+        ["verify", ".", "--key", LONG],
+        ["diff", LONG, "."],
+        ["history", LONG],
+        ["history", ".", "--file", LONG],
+        ["merge", LONG],
+        ["plan", LONG],
+        ["run", LONG],
+        ["run", "--baseline", LONG],
+        ["run", "--rerun-failed", LONG],
+        ["run", "--signing-key", LONG],
+        ["run", "--metrics", f"{LONG}/x"],
+        ["up", "--like", LONG],
+        [*UPGRADE, "--resume", LONG],
+        [*UPGRADE, "--baseline", LONG],
+        ["testbed", "import", LONG],
+        ["like", "--output", f"{LONG}/x"],
+    ],
+    ids=lambda words: " ".join(word.replace(LONG, "LONG") for word in words),
+)
+def test_a_place_that_cannot_be_looked_at_is_one_line(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With exit code 1, as a traceback has it, a run would not conform, and a signed file would not be what it was."""
+    monkeypatch.chdir(tmp_path)
+    kept(tmp_path)
+    monkeypatch.setattr(image.HarnessImage, "build", lambda _: pytest.fail("nothing is built for it"))
+    for place, name in ((Embedded, "access"), (Embedded, "look"), (Access, "connect"), (api, "up")):
+        monkeypatch.setattr(place, name, lambda *_, **__: pytest.fail("no cluster is reached for it"))
+    assert cli.main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert printed.err.startswith("meshproof: ")
+
+
+def test_a_file_of_no_name_is_no_mistake_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    monkeypatch.setattr(cli, "application", lambda _: broken)
+    with pytest.raises(ConnectionResetError):
+        cli.main(["status"])
+
+
+def test_no_word_of_a_help_is_taken_for_markup() -> None:
+    """`[images]` was a style to the library, and not there."""
+    group = typer.main.get_command(cli.application())
+    commands = [group, *group.commands.values()]  # type: ignore[attr-defined]
+    commands += [one for verb in commands[1:] for one in getattr(verb, "commands", {}).values()]
+    assert len(commands) > 30
+    texts = [one.help for one in commands] + [
+        getattr(parameter, "help", None) for one in commands for parameter in one.params
+    ]
+    for text in filter(None, texts):
+        assert markup.render(text).plain == text.replace("\\[", "[")
 
 
 @pytest.mark.parametrize(
