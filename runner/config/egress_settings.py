@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from runner.config.numbers import Whole
 from runner.config.paths import AnyPath
+from runner.config.texts import NAME, OF_NAME, formed
 
 
 class Hosts(StrEnum):
@@ -35,9 +36,9 @@ class Egress(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    namespace: str = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")
+    namespace: Annotated[str, formed(NAME, OF_NAME)] = ""
     service: str = "istio-egressgateway"
-    label: str = Field(default="istio=egressgateway", pattern=r"^[^=]+=[^=]+$")
+    label: Annotated[str, formed("[^=]+=[^=]+", "key=value")] = "istio=egressgateway"
     http_port: Whole = Field(default=8080, ge=1, le=65535)
     tls_port: Whole = Field(default=8443, ge=1, le=65535)
     blocked: bool = False
@@ -59,7 +60,12 @@ def _range(text: str) -> str:
         raise ValueError("it is no range of addresses; write for instance 10.0.0.0/28") from None
 
 
-Host = Annotated[str, Field(pattern=r"^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$")]
+Host = Annotated[
+    str,
+    formed(
+        r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*", "the name of a host, in small letters"
+    ),
+]
 Address = Annotated[str, AfterValidator(_address)]
 Range = Annotated[str, AfterValidator(_range)]
 

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from clients.apply.overlay import INJECTION_LABEL
 from clients.kube.labels import MANAGED_BY_LABEL, REVISION_LABEL
 from clients.model.api_groups import GATEWAY_API
+from runner.config.texts import formed
 
 _PART = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _NAME = re.compile(rf"([a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_PART}")
@@ -117,7 +118,9 @@ class Pods(BaseModel):
     ] = ()
     labels: Annotated[dict[str, str], AfterValidator(_of_pods)] = {}
     annotations: dict[str, str] = {}
-    pull_secret: str = Field(default="", pattern=r"^([a-z0-9-]+/[a-z0-9.-]+)?$")
+    pull_secret: Annotated[str, formed("([a-z0-9-]+/[a-z0-9.-]+)?", "namespace/name of a Secret")] = ""
     requests: Quantities | None = None
     limits: Quantities | None = None
-    constraint: str = Field(default=CONSTRAINT, pattern=r"^([a-z0-9][a-z0-9.-]*)?$")
+    constraint: Annotated[str, formed("([a-z0-9][a-z0-9.-]*)?", "a name of small letters, digits, . and -")] = (
+        CONSTRAINT
+    )

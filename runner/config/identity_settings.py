@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from clients.identity.token_source import SourceSpec
 from runner.config.paths import AnyPath
+from runner.config.texts import formed
 
 
 class Identity(BaseModel):
@@ -30,7 +31,7 @@ class Identity(BaseModel):
 
     issuer: str = ""
     audience: str = ""
-    jwks_uri: str = Field(default="", pattern=r"^(https?://.+)?$")
+    jwks_uri: Annotated[str, formed("(https?://.+)?", "an address of http or https")] = ""
     jwks: AnyPath | None = None
     token: str = ""
     expired_token: str = ""

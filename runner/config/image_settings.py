@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
+
+from runner.config.texts import formed
 
 _HOST = r"([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d+)?"
 _PATH = r"[a-z0-9]+([._-]+[a-z0-9]+)*"
-MIRROR = rf"^({_HOST}(/{_PATH})*/?)?$"
+MIRROR = rf"({_HOST}(/{_PATH})*/?)?"
 """A registry, with a path in it or not."""
-REFERENCE = rf"^(({_HOST}/)?{_PATH}(/{_PATH})*(:\w[\w.-]{{0,127}})?(@[a-z0-9]+:[0-9a-f]{{32,128}})?)?$"
+REFERENCE = rf"(({_HOST}/)?{_PATH}(/{_PATH})*(:\w[\w.-]{{0,127}})?(@[a-z0-9]+:[0-9a-f]{{32,128}})?)?"
 """As registries have it (github.com/distribution/reference)."""
-Image = Annotated[str, Field(pattern=REFERENCE)]
+Image = Annotated[str, formed(REFERENCE, "an image, for instance registry.example.com/tools/curl:8.16.0")]
 
 
 class Images(BaseModel):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from clients.model.entrance import Entrance, Way
 from clients.model.service_type import CLUSTER_IP, NODE_PORT
+from runner.config.texts import formed
 
 SERVICES = {
     "front": "gke-system/istio-ingress",
@@ -22,8 +24,8 @@ BALANCED = frozenset(SERVICES.values()) - {SERVICES["iap"]}
 """Those that ask for a load balancer."""
 WITHOUT_BALANCER = {Way.NODE_PORT: NODE_PORT, Way.PORT_FORWARD: CLUSTER_IP}
 """Ways that use no load balancer → the type of Service that is enough for them."""
-ADDRESS = r"^[A-Za-z0-9._:\[\]-]*$"
-"""A host name or an IP, without scheme and path."""
+Address = Annotated[str, formed(r"[A-Za-z0-9._:\[\]-]*", "a host name or an IP address, without scheme and path")]
+"""Where gateways are reached."""
 OWN_ADDRESS = frozenset({"front_api", "shop"})
 """They lead elsewhere than the ingress gateways, so an address for all of these is not theirs."""
 
@@ -39,7 +41,7 @@ class Gateway(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    address: str = Field(default="", pattern=ADDRESS)
+    address: Address = ""
     way: Way | None = None
     annotations: dict[str, str] = {}
 

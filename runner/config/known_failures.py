@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,8 +13,9 @@ from clients.model.errors import SettingsError
 from clients.model.known import EMBEDDED, KnownFailure
 from runner.config import toml_file
 from runner.config.setting_errors import explain
+from runner.config.texts import OF_VERSION, VERSION, formed
 
-NAME = r"^[A-Z]+(-[A-Z0-9]+)+(-\*|\[[^\[\]*]+\*?\])?$"
+NAME = r"[A-Z]+(-[A-Z0-9]+)+(-\*|\[[^\[\]*]+\*?\])?"
 """A control, a case, or several of either; at least two parts of the id are named, so that no entry excuses a suite."""
 
 
@@ -22,12 +24,12 @@ class KnownEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    control: str = Field(pattern=NAME)
+    control: Annotated[str, formed(NAME, "such as LAB-JWT-04, LAB-JWT-04[expired], LAB-JWT-04[ex*] or LAB-JWT-*")]
     owner: str = Field(min_length=1)
-    link: str = Field(pattern=r"^https?://\S+$")
+    link: Annotated[str, formed(r"https?://\S+", "an address of http or https")]
     until: date
     reason: str = ""
-    mesh: str = Field(default="", pattern=r"^(\d+\.\d+(\.\d+)?)?$")
+    mesh: Annotated[str, formed(VERSION, OF_VERSION)] = ""
     observed: str = ""
 
     def record(self, origin: str) -> KnownFailure:

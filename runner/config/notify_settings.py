@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 
 from reports.notice.message import NoticeKind, kind_of
+from runner.config.texts import formed
 
 OPTION = "--notify"
 HIDDEN = "***"
@@ -44,7 +45,14 @@ class Notify(BaseModel):
 
     url: Annotated[SecretStr, AfterValidator(_web_address)] = SecretStr("")
     kind: NoticeKind | None = None
-    reports: str = Field(default="", pattern=r"^(https?://[^\s/@]+(/\S*)?)?$")  # without a user: everyone sees it
+    reports: Annotated[
+        str,
+        formed(
+            r"(https?://[^\s/@?#]+(/[^\s?#]*)?)?",
+            "an address of http or https without a user, a query and a fragment: the folder and the page of a run are "
+            "put at its end, and everyone sees it",
+        ),
+    ] = ""
 
     @property
     def form(self) -> NoticeKind:

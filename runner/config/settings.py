@@ -24,13 +24,14 @@ from runner.config.fitting_settings import Namespaces, Pods
 from runner.config.gate_settings import GateSettings
 from runner.config.identity_settings import Identity
 from runner.config.image_settings import MIRROR, Images
-from runner.config.ingress_settings import ADDRESS, Ingress
+from runner.config.ingress_settings import Address, Ingress
 from runner.config.known_failures import KnownEntry
 from runner.config.notify_settings import Notify
 from runner.config.numbers import Number, Whole
 from runner.config.option import Option
 from runner.config.paths import AnyPath, anchored
 from runner.config.setting_errors import explain, refuse_unknown_variables, section_given_whole
+from runner.config.texts import NAME, OF_NAME, OF_VERSION, VERSION, formed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PREFIX = "MESHPROOF_"
@@ -88,20 +89,27 @@ class Settings(GateSettings, ConvergenceSettings):
         str, Option("--context", "NAME", "Context to use; for a run repeatable; implies --target live.", TARGET)
     ] = ""
     cluster_name: Annotated[
-        str, Option("--cluster-name", "NAME", "What reports and history call the cluster.", TARGET)
-    ] = Field(default="", pattern=r"^([A-Za-z0-9]([A-Za-z0-9 ._:/@-]{0,98}[A-Za-z0-9])?)?$")
+        str,
+        Option("--cluster-name", "NAME", "What reports and history call the cluster.", TARGET),
+        formed(
+            r"([A-Za-z0-9]([A-Za-z0-9 ._:/@-]{0,98}[A-Za-z0-9])?)?",
+            "at most 100 letters of English, digits, blanks and . _ : / @ -, with a letter or a digit at both ends",
+        ),
+    ] = ""
     kubeconfig: Annotated[
         AnyPath | None, Option("--kubeconfig", "FILE", "Kubeconfig; implies --target live.", TARGET)
     ] = None
-    revision: Annotated[str, Option("--revision", "REV", "Label namespaces istio.io/rev=REV.", TARGET)] = Field(
-        default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"
-    )
+    revision: Annotated[
+        str, Option("--revision", "REV", "Label namespaces istio.io/rev=REV.", TARGET), formed(NAME, OF_NAME)
+    ] = ""
     root_namespace: Annotated[
-        str, Option("--root-namespace", "NAME", "Root namespace of the mesh, where it cannot be found.", TARGET)
-    ] = Field(default="", pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")
-    istio: Annotated[str, Option("--istio", "VERSION", "Version line of the embedded mesh.", TARGET)] = Field(
-        default="", pattern=r"^(\d+\.\d+(\.\d+)?)?$"
-    )
+        str,
+        Option("--root-namespace", "NAME", "Root namespace of the mesh, where it cannot be found.", TARGET),
+        formed(NAME, OF_NAME),
+    ] = ""
+    istio: Annotated[
+        str, Option("--istio", "VERSION", "Version line of the embedded mesh.", TARGET), formed(VERSION, OF_VERSION)
+    ] = ""
     hosts: Annotated[
         Hosts | None,
         Option("--hosts", "hermetic|internet", "External hosts to use; on a live target only 'internet'.", TARGET),
@@ -127,7 +135,7 @@ class Settings(GateSettings, ConvergenceSettings):
     metrics: Annotated[
         AnyPath | None, Option("--metrics", "FILE", "Write metrics for Prometheus there as well.", pytest=False)
     ] = None
-    ingress_address: str = Field(default="", pattern=ADDRESS)
+    ingress_address: Address = ""
     ingress: Ingress = Ingress()
     skip_preflight: Annotated[
         bool, Option("--skip-preflight", "", "Do not try what the cluster does before the first case.", TARGET)
@@ -136,8 +144,10 @@ class Settings(GateSettings, ConvergenceSettings):
         default=120.0, gt=0, le=DAY_S
     )
     image_prefix: Annotated[
-        str, Option("--image-prefix", "PREFIX", "Mirror that has all images, instead of their registries.", TARGET)
-    ] = Field(default="", pattern=MIRROR)
+        str,
+        Option("--image-prefix", "PREFIX", "Mirror that has all images, instead of their registries.", TARGET),
+        formed(MIRROR, "a registry without a scheme, and a path in small letters: mirror.example.com/all"),
+    ] = ""
     images: Images = Images()
     namespaces: Namespaces = Namespaces()
     pods: Pods = Pods()
