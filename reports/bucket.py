@@ -13,6 +13,7 @@ import mimetypes
 import os
 import re
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ _URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.()/-]*)?
 """Names of buckets as Amazon S3 has them, and paths that need no escaping."""
 AMAZON = "https://s3.amazonaws.com"
 CONNECT_S, READ_S, TRIES = 5.0, 60.0, 3
+LOOKED_AT = 100
+"""Runs that are looked at, the newest first: those of other clusters may be there too."""
+HEAD = 512 * 1024
+"""Bytes at the beginning of a `conformance.json` that say of which cluster it is."""
 _FIRST = ("conformance.json", "index.html")
 """Files that matter most are copied first."""
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
@@ -130,12 +135,16 @@ class Bucket:
         with self._explained(lambda text, hint: ReportError(text, hint)):
             self._client().fput_object(self.name, place, str(folder / name))
 
-    def fetch(self, out: Path, files: Sequence[str], since: str, most: int) -> int:
+    def fetch(
+        self, out: Path, files: Sequence[str], since: str, most: int, of: Callable[[bytes], str] = lambda _: "all"
+    ) -> int:
         """Copy these files of the newest runs from it, each into the folder of its run; returns how many runs.
 
         Args:
             files: names in the folder of a run; a run without the first one is left out.
             since: the first id of a run that is looked for.
+            most: number of runs of each cluster.
+            of: the beginning of the first file → a name of the run's cluster; empty where the run is not wanted.
 
         Raises:
             ReportError: the service does not answer, or refuses it.
@@ -147,16 +156,29 @@ class Bucket:
             names = [
                 one.object_name.removeprefix(above).rstrip("/") for one in listed if one.is_dir and one.object_name
             ]
-            found = 0
-            for run in sorted((name for name in names if RUN_ID.fullmatch(name)), reverse=True):
-                if found == most:
-                    break
+            found: Counter[str] = Counter()
+            newest = sorted((name for name in names if RUN_ID.fullmatch(name)), reverse=True)
+            for run in newest[:LOOKED_AT]:
                 there = {one.object_name for one in client.list_objects(self.name, prefix=f"{above}{run}/")}
                 wanted = [name for name in files if f"{above}{run}/{name}" in there]
-                for name in wanted if files[0] in wanted else ():
+                if files[0] not in wanted:
+                    continue
+                cluster = of(self._head(client, f"{above}{run}/{files[0]}"))
+                if not cluster or found[cluster] == most:
+                    continue
+                for name in wanted:
                     client.fget_object(self.name, f"{above}{run}/{name}", str(out / run / name))
-                found += files[0] in wanted
-        return found
+                found[cluster] += 1
+        return found.total()
+
+    def _head(self, client: Minio, name: str) -> bytes:
+        """The beginning of an object."""
+        answer = client.get_object(self.name, name, length=HEAD)
+        try:
+            return answer.read(HEAD)
+        finally:
+            answer.close()
+            answer.release_conn()
 
     def _client(self) -> Minio:
         pool = self._pool(TRIES)

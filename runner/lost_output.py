@@ -52,7 +52,7 @@ def settled(code: int) -> int:
 
 def _tolerant(stream: TextIO) -> TextIO:
     if not isinstance(stream, io.TextIOWrapper):
-        return stream  # closed, or somebody else's
+        return stream  # closed, or replaced by another
     stream.flush()
     raw = _Tolerant(stream.fileno(), "wb", closefd=False)
     unbuffered = isinstance(stream.buffer, io.RawIOBase)  # by PYTHONUNBUFFERED

@@ -120,8 +120,7 @@ def _rows(folder: Path, seen: set[str], problems: list[str]) -> Iterator[tuple[t
             continue
         place = _place(folder, file, found)
         name = one_line(" ".join(filter(None, (place, cluster_of(found.target)))))
-        server = "" if found.target.cluster else found.target.server  # which a cluster of one name may change
-        yield (place, cluster_of(found.target), server), _row(name, file, found)
+        yield (place, cluster_of(found.target), found.target.lasting_server), _row(name, file, found)
 
 
 def _place(folder: Path, file: Path, found: Record) -> str:

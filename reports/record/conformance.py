@@ -156,6 +156,15 @@ def load(path: Path) -> Report:
         raise ReportError(f"{file}: {error.message}", "write it again with `meshproof report`") from None
 
 
+def target_of(head: bytes) -> TargetInfo | None:
+    """The target that the beginning of a file states; None where it does not show it, as in files of older releases."""
+    line = re.search(rb'^"target": (\{.*\}),$', head, re.MULTILINE)
+    try:
+        return TARGET.validate_python(files.json_of(line[1])) if line else None
+    except ValueError:
+        return None
+
+
 def from_json(data: dict[str, Any]) -> Report:
     """The report that `to_json` wrote, of this schema or of those before; unknown fields are ignored.
 

@@ -150,6 +150,14 @@ class TargetInfo:
         """
         return self.uid[:_UID] if self.kind == _LIVE and not (self.cluster or self.context) else ""
 
+    @property
+    def lasting_server(self) -> str:
+        """Address of the API server where it distinguishes a cluster; empty where one cluster may have several.
+
+        One with a name may move. An embedded cluster gets an address at each start, and one of kind when it is made.
+        """
+        return self.server if self.kind == _LIVE and not self.cluster else ""
+
 
 @dataclass(frozen=True)
 class Report:

@@ -82,7 +82,7 @@ def run(
     words += common.words({"k": keyword, "m": marks, "p": plugin})
     words += ["-n", str(wanted.workers), "--dist", "loadfile"] if wanted.workers else []
     words += ["-v"] if verbose else []
-    uploading.earlier(bucket, wanted)
+    uploading.earlier(bucket, target)
     folder = folders.make_run_folder(wanted.out)
     try:
         code = uploading.after(lambda: conduct([*words, *common.suites(paths)], folder, target), folder, bucket)

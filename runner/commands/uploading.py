@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clients.model.exit_code import ExitCode
+from reports.history.store import cluster_of
 from reports.notice import news
 from reports.record import conformance
 from reports.record.model import ReportError
 from runner.config.settings import Settings
+from runner.target.target import Target
 
 if TYPE_CHECKING:
     from reports.bucket import Bucket
@@ -36,19 +38,37 @@ def bucket(settings: Settings) -> Bucket | None:
     return found
 
 
-def earlier(bucket: Bucket | None, settings: Settings) -> None:
-    """Fetch what the newest runs in the bucket showed, where no earlier run is here: they decide what is new.
+def earlier(bucket: Bucket | None, target: Target) -> None:
+    """Fetch what the newest runs of this cluster showed, where no earlier run is here: they decide what is new.
 
     What cannot be fetched costs no run; it is said where it matters to someone who is notified.
     """
+    settings = target.settings
     if bucket is None or any(settings.out.glob(f"*/{conformance.FILE}")):
         return
     since = f"{datetime.now(UTC) - timedelta(days=DAYS):%Y%m%d}"
     try:
-        bucket.fetch(settings.out, (conformance.FILE, news.NOT_SENT), since, MOST)
+        bucket.fetch(settings.out, (conformance.FILE, news.NOT_SENT), since, MOST, _cluster(target))
     except ReportError as error:
         if settings.notify.url.get_secret_value():
             print(f"meshproof: {error}; all that is bad counts as new", file=sys.stderr)
+
+
+def _cluster(target: Target) -> Callable[[bytes], str]:
+    """The beginning of a `conformance.json` → the name of its cluster; empty where it is not the one of this run.
+
+    One that does not show it is taken for this one's. In a pod, before the cluster is asked for its uid, only those
+    that have a name are known to be others.
+    """
+    own = (target.kind, target.settings.cluster_name or target.context())
+
+    def name(head: bytes) -> str:
+        its = conformance.target_of(head)
+        if its is None:
+            return "not shown"
+        return cluster_of(its) if (its.kind, its.cluster or its.context) == own else ""
+
+    return name
 
 
 def not_sent(folder: Path, bucket: Bucket | None) -> None:

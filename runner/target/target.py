@@ -86,6 +86,10 @@ class Target(Protocol):
         """Its requirements on this machine, for `doctor`."""
         return []
 
+    def context(self) -> str:
+        """The context of a kubeconfig by which it is reached; empty where there is none."""
+        return ""
+
     def name(self, access: Access, server: str) -> str:
         """Its name for people, after "on the": `kind cluster one at 127.0.0.1:6443`.
 

@@ -89,14 +89,21 @@ def test_a_link_leads_to_whatever_folder_a_run_is_in(name: str, tmp_path: Path) 
     assert Path(unquote(found.path)) == next((tmp_path / name).iterdir()) / "index.html"
 
 
-@pytest.mark.parametrize(("name", "clusters"), [("prod", 1), ("", 2)])
-def test_a_cluster_with_a_name_may_get_another_address(name: str, clusters: int, tmp_path: Path) -> None:
-    """One that was built anew was two, of which the old one stayed as it was for ever."""
+@pytest.mark.parametrize(
+    ("kind", "name", "clusters"),
+    [("live", "prod", 1), ("live", "", 2), ("embedded", "", 1), ("kind", "", 1)],
+)
+def test_a_cluster_may_get_another_address(kind: str, name: str, clusters: int, tmp_path: Path) -> None:
+    """One that was built anew was two, of which the old one stayed as it was for ever.
+
+    A user's cluster has a name by its settings then; the embedded one, and one of kind, get an address at each start.
+    """
     for day, server in ((1, "https://10.0.0.1:6443"), (2, "https://10.0.0.2:6443")):
         kept(tmp_path, "prod", day, A="p")
         file = next(tmp_path.glob(f"202611{day:02}*")) / conformance.FILE
         report = conformance.load(file)
-        conformance.save(replace(report, target=replace(report.target, server=server, cluster=name)), file)
+        target = replace(report.target, kind=kind, server=server, cluster=name)
+        conformance.save(replace(report, target=target), file)
     assert len(matrix.merge([tmp_path]).clusters) == clusters
 
 

@@ -9,17 +9,20 @@ import http.server
 import threading
 import urllib.parse
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from minio.credentials.providers import AWSConfigProvider, IamAwsProvider
+from report_samples import sample_report
 
 from clients.model.errors import SettingsError
 from reports.bucket import Bucket
-from reports.record.model import ReportError
+from reports.record import conformance
+from reports.record.model import ReportError, TargetInfo
 from runner.commands import uploading
 from runner.config.settings import Settings
+from runner.target import targets
 
 pytestmark = pytest.mark.unit
 
@@ -311,11 +314,68 @@ def test_earlier_runs_are_fetched_where_none_is_here(
     with_runs(service)
     monkeypatch.setattr(uploading, "DAYS", 100_000)
     wanted = Settings(upload="s3://proofs/nightly", out=tmp_path / "out")
-    uploading.earlier(uploading.bucket(wanted), wanted)
+    uploading.earlier(uploading.bucket(wanted), targets.of(wanted))
     assert {path.name for path in (tmp_path / "out").iterdir()} == set(NIGHTS[:3])
     service.objects.clear()
-    uploading.earlier(uploading.bucket(wanted), wanted)
+    uploading.earlier(uploading.bucket(wanted), targets.of(wanted))
     assert len(list((tmp_path / "out").iterdir())) == 3, "there are some"
+
+
+def report_at(hour: int, target: TargetInfo, tmp_path: Path) -> tuple[str, bytes]:
+    """Id of a run at that hour, and its report."""
+    report = sample_report()
+    run = f"20261128-{hour:02}1700-aaaa"
+    file = tmp_path / "report.json"
+    conformance.save(replace(report, run=replace(report.run, id=run), target=target), file)
+    return run, file.read_bytes()
+
+
+OTHERS = [TargetInfo("live", cluster=f"other {number}") for number in range(5)] + [TargetInfo("live", context="prod")]
+
+
+@pytest.mark.parametrize(
+    ("given", "own"),
+    [
+        ({"cluster_name": "eu"}, [TargetInfo("live", context="any", cluster="eu"), TargetInfo("live", cluster="eu")]),
+        ({"context": "eu"}, [TargetInfo("live", context="eu")]),
+        ({"kubeconfig": "/nowhere"}, [TargetInfo("live", uid="aaaaaaaa-1"), TargetInfo("live", uid="bbbbbbbb-1")]),
+    ],
+)
+def test_runs_of_other_clusters_below_the_same_prefix_take_no_place(
+    given: dict[str, str],
+    own: list[TargetInfo],
+    service: Service,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The newest three were all of others, and what was bad was new each night."""
+    monkeypatch.setattr(uploading, "DAYS", 100_000)
+    for hour, target in enumerate([*own, *OTHERS]):
+        run, content = report_at(hour, target, tmp_path)
+        service.objects[f"/proofs/{run}/conformance.json"] = ("", content)
+    wanted = Settings.model_validate({"upload": "s3://proofs", "out": tmp_path / "out", "target": "live", **given})
+    uploading.earlier(uploading.bucket(wanted), targets.of(wanted))
+    found = sorted(conformance.load(path).target.title for path in (tmp_path / "out").iterdir())
+    assert found == sorted(one.title for one in own)
+
+
+def test_of_one_cluster_three_runs_are_fetched(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploading, "DAYS", 100_000)
+    for hour in range(6):
+        run, content = report_at(hour, TargetInfo("live", cluster="eu"), tmp_path)
+        service.objects[f"/proofs/{run}/conformance.json"] = ("", content)
+    wanted = Settings(upload="s3://proofs", out=tmp_path / "out", target="live", cluster_name="eu")
+    uploading.earlier(uploading.bucket(wanted), targets.of(wanted))
+    assert sorted(path.name[9:11] for path in (tmp_path / "out").iterdir()) == ["03", "04", "05"]
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"{}", b'{\n"target": {,\n', b'{\n"target": {"kind": 3},\n', b'"target": {"kind": "li']
+)
+def test_a_beginning_that_shows_no_cluster(head: bytes) -> None:
+    assert conformance.target_of(head) is None
 
 
 @pytest.mark.parametrize("notifies", [True, False])
@@ -325,7 +385,7 @@ def test_an_identity_that_may_only_write_costs_no_run(
     service.refuses = "AccessDenied"
     url = {"url": "https://hooks.example.com/geheim"} if notifies else {}
     wanted = Settings.model_validate({"upload": "s3://proofs/nightly", "out": tmp_path, "notify": url})
-    uploading.earlier(Bucket.of(wanted.upload), wanted)
+    uploading.earlier(Bucket.of(wanted.upload), targets.of(wanted))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == notifies
     assert all("s3:ListBucket and s3:GetObject there; all that is bad counts as new" in line for line in lines)
