@@ -20,14 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import certifi
 import urllib3
 from minio import Minio
 from minio.credentials.providers import AWSConfigProvider, ChainedProvider, EnvAWSProvider, IamAwsProvider
 from minio.error import MinioException, S3Error
-from minio.helpers import check_bucket_name
 
 from clients.model.errors import SettingsError
+from reports.bucket_address import KEY, is_bucket, is_service, roots
 from reports.record.model import ReportError
 
 _URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.()/-]*)?")
@@ -43,7 +42,6 @@ _FIRST = ("conformance.json", "index.html")
 RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
 _REGION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,62}[A-Za-z0-9])?")
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
-_KEY = re.compile(r"[!-~]*")
 _WRITE, _READ = "s3:PutObject", "s3:ListBucket and s3:GetObject"
 _HINTS = {
     "InvalidAccessKeyId": "see AWS_ACCESS_KEY_ID",
@@ -78,10 +76,10 @@ class Bucket:
                 quotes no address and no key, as people write credentials into both.
         """
         name, _, prefix = url.removeprefix("s3://").partition("/")
-        if not (_URL.fullmatch(url) and _is_bucket(name)):
+        if not (_URL.fullmatch(url) and is_bucket(name)):
             raise SettingsError("the setting upload names no bucket", "give it as s3://BUCKET/PREFIX")
         endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or AMAZON
-        if not _is_service(endpoint):
+        if not is_service(endpoint):
             raise SettingsError(
                 "AWS_ENDPOINT_URL_S3 is not the address of a service", "give it as https://HOST:PORT, with no path"
             )
@@ -89,11 +87,11 @@ class Bucket:
         if region and not _REGION.fullmatch(region):
             raise SettingsError(f"{region!r} is no region", "see AWS_REGION")
         for variable in _KEYS:
-            if not _KEY.fullmatch(environment.get(variable, "")):
+            if not KEY.fullmatch(environment.get(variable, "")):
                 raise SettingsError(
                     f"{variable} has a character that no key has", "such as the end of a line, which `echo` adds"
                 )
-        return cls(name, prefix.strip("/"), endpoint.rstrip("/"), region, _roots(environment))
+        return cls(name, prefix.strip("/"), endpoint.rstrip("/"), region, roots(environment))
 
     def __str__(self) -> str:
         return "/".join(filter(None, (f"s3://{self.name}", self.prefix)))
@@ -215,38 +213,6 @@ class Bucket:
         except ValueError:  # by all providers in turn; their own texts name only the last one
             hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the pod an identity"
             raise error(f"no credential for {self} was found", hint) from None
-
-
-def _is_bucket(name: str) -> bool:
-    """Whether a bucket may have this name: no address, and no dot next to another or to a hyphen."""
-    try:
-        check_bucket_name(name, strict=True)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_service(endpoint: str) -> bool:
-    """Whether it is `https://HOST:PORT`, and nothing more."""
-    if not _KEY.fullmatch(endpoint):
-        return False
-    try:
-        parts = urlsplit(endpoint)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    more = parts.path.strip("/") or parts.query or parts.fragment or parts.username
-    return parts.scheme in {"http", "https"} and bool(host) and not more
-
-
-def _roots(environment: Mapping[str, str]) -> str:
-    """PEM file of the authorities. SettingsError where it is not there: the service would seem out of reach."""
-    for variable in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
-        if file := environment.get(variable):
-            if not Path(file).is_file():
-                raise SettingsError(f"{variable} names {file}, which is no file", "name a file in PEM")
-            return file
-    return certifi.where()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -117,7 +117,7 @@ def limit(text: str, of: int) -> int:
         ValueError: it is no limit.
     """
     if not re.fullmatch(LIMIT, text):
-        raise ValueError(f"{text!r} is neither a number of cases nor a share of them")
+        raise ValueError(f"{text!r} is neither a number of cases nor a share of them, such as 2 or 1%")
     return floor(float(text[:-1]) * of / 100) if text.endswith("%") else int(text)
 
 

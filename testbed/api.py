@@ -115,7 +115,8 @@ def logs_in(folder: Path, component: str | None = None) -> Iterator[str]:
     files = {path.stem: path for path in sorted(folder.glob("*.log"))}
     if component is not None and component not in files:
         raise ClusterError(
-            f"no log of {component!r}", f"available logs: {', '.join(files) or 'none; the testbed never ran'}"
+            f"no log of {component!r}",
+            f"available logs: {', '.join(files)}; kubectl prints those of pods" if files else "the testbed never ran",
         )
     for name, path in files.items():
         if component in (None, name):

@@ -92,7 +92,7 @@ def _load(made: Any, file: str | None, context: str | None) -> None:
 
 
 def _unusable(error: Exception, where: str, file: str | None, context: str | None) -> ClusterError:
-    cause = one_line(redact(str(error)) or type(error).__name__)
+    cause = one_line(redact(_words(error, file)) or type(error).__name__)
     with suppress(Exception):  # its user cannot be read either
         user = login.User.of(file, context)
         if user.provider and (failed := user.failed(where, cause)):
@@ -100,6 +100,13 @@ def _unusable(error: Exception, where: str, file: str | None, context: str | Non
     if isinstance(error, AttributeError | TypeError | LookupError):
         cause = f"it has not the form of a kubeconfig ({cause})"
     return ClusterError(f"{where} cannot be used: {cause}", "name a file by --kubeconfig and a context by --context")
+
+
+def _words(error: Exception, file: str | None) -> str:
+    """What an error says, without the number that Python puts before it; another file than the kubeconfig is named."""
+    if not (isinstance(error, OSError) and error.strerror):
+        return str(error)
+    return error.strerror if error.filename in (None, file) else f"{error.filename}: {error.strerror}"
 
 
 def in_pod() -> bool:

@@ -31,7 +31,8 @@ def merged(file: str | None) -> Any:
     node: Any = kube_config.ConfigNode
     parts: dict[str, Any] = {name: [] for name in _ENTRY}
     stated = first = ""
-    files = _files(file)
+    listed = _listed(file)
+    files = [path for path in listed if path.exists()]
     for path in files:
         found = _read(path)
         if found is None:
@@ -43,15 +44,21 @@ def merged(file: str | None) -> Any:
             entries = [_with_paths(name, kind, one, path.parent) for one in found.get(name) or ()]
             parts[name] += [node(f"{path}/{name}", one, str(path)) for one in entries if one.get("name") not in known]
     if not first:
-        why = "it is empty" if files else "Invalid kube-config file. No configuration found."
-        raise config.ConfigException(why)
+        raise config.ConfigException("it is empty" if files else _not_there(listed, named=bool(file)))
     return node(first, {**parts, **({"current-context": stated} if stated else {})}, first)
 
 
-def _files(file: str | None) -> list[Path]:
+def _listed(file: str | None) -> list[Path]:
     listed = [file] if file else kube_config.KUBE_CONFIG_DEFAULT_LOCATION.split(os.pathsep)
-    paths = [_in_home(Path(one)).absolute() for one in listed if one]
-    return [path for path in paths if path.exists()]
+    return [_in_home(Path(one)).absolute() for one in listed if one]
+
+
+def _not_there(listed: list[Path], *, named: bool) -> str:
+    """Which files were looked for, and who named them."""
+    if named:
+        return "there is no such file"
+    names = " nor ".join(map(str, listed))
+    return f"there is no file {names}" + (", which KUBECONFIG names" if os.environ.get("KUBECONFIG") else "")
 
 
 def _in_home(path: Path) -> Path:

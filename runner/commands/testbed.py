@@ -20,7 +20,7 @@ from testbed.profiles import manager, table
 from testbed.versions import istio_release
 
 File = Annotated[Path, typer.Argument(metavar="FILE")]
-Component = Annotated[str | None, typer.Argument(help="For instance kubelet, istiod; default: all.")]
+Component = Annotated[str | None, typer.Argument(help="For instance kubelet, kube-apiserver; default: all.")]
 Profile = Annotated[
     str | None,
     typer.Option("--profile", metavar="NAME", help=f"A proving cluster instead. {table.help_text()}."),

@@ -66,6 +66,11 @@ def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path, text: str) -> Non
     assert_refused(path, says=f"{path} cannot be used: ", hint="name a file by --kubeconfig and a context by --context")
 
 
+def test_a_folder_in_its_place_is_said_in_words(tmp_path: Path) -> None:
+    """And not `[Errno 21] Is a directory: '…'`."""
+    assert_refused(tmp_path, says=f"{tmp_path} cannot be used: Is a directory", hint="name a file by --kubeconfig")
+
+
 @pytest.mark.parametrize(
     ("user", "says", "hint"),
     [
@@ -327,6 +332,6 @@ def test_a_server_without_a_clock_is_named(tmp_path: Path, address: str, monkeyp
 def test_a_kubeconfig_that_is_not_there_is_named_before_clusters_are_proven_side_by_side(tmp_path: Path) -> None:
     """It said that "'NoneType' object is not subscriptable"."""
     file = tmp_path / "nowhere"
-    with pytest.raises(ClusterError, match=f"{file} cannot be used: .*No configuration found") as refused:
+    with pytest.raises(ClusterError, match=f"{file} cannot be used: there is no such file; name a file") as refused:
         check_context(file, "a")
     assert "NoneType" not in str(refused.value)

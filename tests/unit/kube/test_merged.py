@@ -91,9 +91,18 @@ def test_a_file_without_anything_is_left_out(tmp_path: Path, monkeypatch: pytest
     assert Live(Settings(target="live")).context() == "prod"
 
 
-def test_none_at_all_is_said_in_the_words_of_the_library(tmp_path: Path) -> None:
-    with pytest.raises(config.ConfigException, match="No configuration found"):
+def test_what_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(config.ConfigException, match="there is no such file"):
         merged(str(tmp_path / "nowhere"))
+    use(monkeypatch, str(tmp_path / "a"), str(tmp_path / "b"))
+    monkeypatch.setenv("KUBECONFIG", "set")
+    with pytest.raises(
+        config.ConfigException, match=f"there is no file {tmp_path}/a nor {tmp_path}/b, which KUBECONFIG"
+    ):
+        merged(None)
+    monkeypatch.delenv("KUBECONFIG")
+    with pytest.raises(config.ConfigException, match=f"there is no file {tmp_path}/a nor {tmp_path}/b$"):
+        merged(None)
 
 
 def test_an_empty_field_states_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
