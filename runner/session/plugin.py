@@ -40,7 +40,7 @@ from runner.session.handed import handed_settings
 from runner.session.needs.excuses import all_known
 from runner.session.planned import PLAN, PROVES
 from runner.session.planning import plan as planning
-from runner.session.planning import selection, whole_run
+from runner.session.planning import selection, unproven, whole_run
 from runner.session.proven import why_not
 from runner.session.run_context import RunContext
 from runner.target import targets
@@ -106,6 +106,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from runner.session.planning.schedule import StageScheduling
 
     return StageScheduling(config, log, config.stash[RUN_CONTEXT].read_plan)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A module whose cases no test takes cannot be collected: nothing else would miss them."""
+    report = yield
+    if isinstance(collector, pytest.Module) and report.passed and (wrong := unproven.unused(collector, report.result)):
+        report.outcome, report.longrepr = "failed", f"E   {collector.nodeid}: {wrong}"
+    return report
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

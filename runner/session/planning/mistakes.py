@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from clients.identity import claims, tokens
 from clients.mesh.capabilities.capabilities import CapabilityName
@@ -16,6 +17,10 @@ from clients.model.stage import Stage
 from clients.probe import curl
 from clients.probe.outside import SCHEMES as OUTSIDE_SCHEMES
 from clients.probe.outside import OutsideClient
+from clients.proof.table import Table
+from runner.session.planning import contradictions, impossible, unsent
+from runner.session.planning.types import wrong_type
+from runner.session.planning.unsent import Problem
 
 _WITH_TLS = frozenset({"https", "grpcs", "wss"})
 """Schemes of URLs by which a client can show a certificate."""
@@ -24,7 +29,7 @@ _WITH_TLS = frozenset({"https", "grpcs", "wss"})
 def check(
     where: str, manifests: Path, stage: Stage | None, cases: Iterable[Case], refused: RefusedManifest | None
 ) -> None:
-    """Check what a test states, apart from its control.
+    """Check what a test states, apart from its control and its stage.
 
     Args:
         where: the test, for the message.
@@ -34,24 +39,93 @@ def check(
         refused: the manifest that the test proves to be refused.
 
     Raises:
-        SettingsError: a manifest or a step does not exist, a kind of token is unknown, or a client cannot send what a
-            URL asks for.
+        SettingsError: a manifest or a step does not exist, a kind of token is unknown, a client cannot send what a
+            URL asks for, a value is of another type than its field, or fields contradict each other.
     """
     own = tuple(cases)
-    for path in (*_manifests_of(stage), *((refused.manifest, refused.twin) if refused else ())):
-        if not (manifests / path).exists():
-            raise SettingsError(f"{where}: no manifest {path}", _near(path, _paths(manifests)))
+    _check_types(where, (*own, *([refused] if refused else ())))
+    _check_manifests(where, manifests, (refused.manifest, refused.twin) if refused else ())
+    if refused and refused.manifest == refused.twin:
+        raise SettingsError(f"{where}: the twin of a refused manifest is {refused.twin} itself", "name another one")
+    names = [step.name for step in stage.steps] if stage else []
     for case in own:
-        names = [step.name for step in stage.steps] if stage else []
         if case.step and case.step not in names:
             raise SettingsError(
                 f"{where}: {case.id} is in step {case.step!r}, which its stage has not", _near(case.step, names)
             )
-    for probe in _probes_of(stage, own):
-        _check_scheme(where, probe)
-        for token in probe.all_tokens:
-            if not token.text:
-                _check_kind(where, token.kind)
+        _raise(f"{where}: {case.id}", contradictions.of_case(case))
+        for probe in case.probes:
+            _check_probe(where, probe)
+        stated = [(case.probe, case.expect), *((case.probe, expect) for _, expect in case.expect_of)]
+        stated += [(case.probe, case.before)] if case.before else []
+        stated += [(case.twin, case.twin_expect)] if case.twin and case.twin_expect else []
+        for probe, expect in stated:
+            _raise(f"{where}: {case.id}", impossible.of_expectation(probe, expect))
+
+
+def check_stage(where: str, manifests: Path, stage: Stage) -> None:
+    """Check what a stage states.
+
+    Raises:
+        SettingsError: as for `check`.
+    """
+    _check_types(where, (stage,))
+    _check_manifests(where, manifests, _manifests_of(stage))
+    _raise(where, contradictions.of_stage(stage))
+    for probe in stage.probes:
+        _check_probe(where, probe)
+    for settle in (*stage.settle, *(settle for step in stage.steps for settle in step.settle)):
+        for expect in filter(None, (settle.expect, settle.before)):
+            _raise(where, impossible.of_expectation(settle.probe, expect))
+
+
+def check_table(where: str, table: Table) -> None:
+    """Check that the cells of a table belong together.
+
+    Raises:
+        SettingsError: they do not.
+    """
+    _check_types(where, (table,))
+    _raise(where, contradictions.of_table(table))
+
+
+def check_substitutes(where: str, cases: Iterable[Case], needs: Iterable[str], *, in_table: bool) -> None:
+    """Check substitutes of capabilities.
+
+    Args:
+        needs: of the control, the stage, the cases and the mark, before any substitute takes its place.
+
+    Raises:
+        SettingsError: a substitute takes the place of nothing.
+    """
+    for case in cases:
+        _raise(f"{where}: {case.id}", contradictions.of_substitutes(case, frozenset(needs), in_table=in_table))
+
+
+def _check_types(where: str, stated: Iterable[Any]) -> None:
+    for one in stated:
+        if wrong := wrong_type(one):
+            raise SettingsError(f"{where}: {wrong}", "")
+
+
+def _check_manifests(where: str, manifests: Path, paths: Iterable[str]) -> None:
+    for path in paths:
+        if not (manifests / path).exists():
+            raise SettingsError(f"{where}: no manifest {path}", _near(path, _paths(manifests)))
+
+
+def _check_probe(where: str, probe: Probe) -> None:
+    _check_scheme(where, probe)
+    _raise(where, unsent.of_probe(probe))
+    for token in probe.all_tokens:
+        if not token.text:
+            _check_kind(where, token.kind)
+
+
+def _raise(where: str, problems: Iterator[Problem]) -> None:
+    """Raise for the first problem."""
+    for problem, hint in problems:
+        raise SettingsError(f"{where}: {problem}", hint)
 
 
 def check_needs(where: str, needs: Iterable[str]) -> None:
@@ -92,18 +166,10 @@ def _check_kind(where: str, kind: str) -> None:
         raise SettingsError(f"{where}: {error.message}", error.hint) from None
 
 
-def _manifests_of(stage: Stage | None) -> Iterator[str]:
-    if stage is None:
-        return
+def _manifests_of(stage: Stage) -> Iterator[str]:
     yield from (*stage.environment, *stage.prefetch, *stage.apply, *stage.removed, *stage.replaced, *stage.without)
     for step in stage.steps:
         yield from step.apply
-
-
-def _probes_of(stage: Stage | None, cases: Iterable[Case]) -> Iterator[Probe]:
-    yield from stage.probes if stage else ()
-    for case in cases:
-        yield from case.probes
 
 
 def _paths(manifests: Path) -> list[str]:

@@ -38,7 +38,7 @@ from runner.session.needs.mutual_tls_needs import mutual_tls_needs
 from runner.session.needs.plaintext_needs import plaintext_needs
 from runner.session.needs.token_needs import token_needs
 from runner.session.planned import PROVES, PlannedTest, Proves
-from runner.session.planning import mistakes
+from runner.session.planning import mistakes, unproven
 
 MANIFESTS = ROOT / "manifests"
 
@@ -53,17 +53,23 @@ def plan(items: Iterable[pytest.Item], catalogue: Catalogue) -> dict[str, Planne
     items = list(items)
     found: dict[str, PlannedTest] = {}
     claimed: dict[str, str] = {}
+    checked: dict[int, Stage] = {}
     for item in items:
         name = control_name(item)
+        if wrong := unproven.problem_of(item, proves=bool(name)):
+            raise SettingsError(f"{item.nodeid}: {wrong[0]}", wrong[1])
         if not name:
             continue
         try:
             control = catalogue.control(name)
         except SettingsError as error:
             raise SettingsError(f"{item.nodeid}: {error.message}", error.hint) from None
-        mistakes.check(item.nodeid, MANIFESTS, stage_of(item), _cases_of(item), refused_of(item))
+        _check(item, checked)
         proves = item.stash[PROVES] = proven_by(item, control)
         entry = proves.planned
+        mistakes.check_substitutes(
+            item.nodeid, proves.cases, _stated_needs(item, proves), in_table=proves.table is not None
+        )
         mistakes.check_needs(item.nodeid, entry.needs)
         if entry.id in claimed:
             raise SettingsError(f"{entry.nodeid} and {claimed[entry.id]} both prove {entry.id}", "give one a variant")
@@ -76,6 +82,17 @@ def plan(items: Iterable[pytest.Item], catalogue: Catalogue) -> dict[str, Planne
     for module, selected in by_module.items():
         _check_settling(module, selected)
     return found
+
+
+def _check(item: pytest.Item, checked: dict[int, Stage]) -> None:
+    """Check what a test states; its stage once for all tests of the module."""
+    stage, table = stage_of(item), table_of(item)
+    if stage and id(stage) not in checked:
+        mistakes.check_stage(item.nodeid, MANIFESTS, stage)
+        checked[id(stage)] = stage
+    if table:
+        mistakes.check_table(item.nodeid, table)
+    mistakes.check(item.nodeid, MANIFESTS, stage, _cases_of(item), refused_of(item))
 
 
 def _check_settling(module: object, selected: Iterable[Case]) -> None:
@@ -176,11 +193,15 @@ def _subject(about: Subject, case: Case) -> Subject:
 
 def _needs(item: pytest.Item, proves: Proves) -> set[str]:
     """Capabilities of the control, the stage, the cases and the mark; a case may name a substitute for one."""
-    needs = proves.control.needs | (proves.stage.needs if proves.stage else frozenset()) | needs_of(item)
-    needs = needs.union(*(case.needs for case in proves.cases), proves.refused.needs if proves.refused else ())
     substitutes = dict(proves.case.substitutes) if proves.case else {}
-    stated = {substitutes.get(name, name) for name in needs}
+    stated = {substitutes.get(name, name) for name in _stated_needs(item, proves)}
     return stated | token_needs(proves, stated) | mutual_tls_needs(proves) | plaintext_needs(proves)
+
+
+def _stated_needs(item: pytest.Item, proves: Proves) -> set[str]:
+    """Capabilities of the control, the stage, the cases and the mark, before any substitute takes its place."""
+    needs = proves.control.needs | (proves.stage.needs if proves.stage else frozenset()) | needs_of(item)
+    return set(needs.union(*(case.needs for case in proves.cases), proves.refused.needs if proves.refused else ()))
 
 
 def _words(probe: Probe) -> str:

@@ -84,6 +84,24 @@ MISTAKES = {
         {"probe": ".replace('http:', 'https:'), tls_max='1.4'"},
         "no tls_max '1.4'; one of 1.0, 1.1, 1.2",
     ),
+    "a capability of a Settle": (
+        {"stage": ", settle=(Settle(CLIENT.get(URL), status(200), needs=frozenset({'jtw'})),)"},
+        "unknown capability 'jtw' of a Settle, which would never be looked at",
+    ),
+    "a text in place of a tuple": (
+        {"stage": ", apply='lab/jwt/jwt-example.yaml'"},
+        "apply of Stage is 'lab/jwt/jwt-example.yaml', and must be a tuple of text",
+    ),
+    "a status in place of an outcome": ({"case": ", before=200"}, "before of Case is 200, and must be Expectation"),
+    "a twin that is the request": ({"case": ", twin=CLIENT.get(URL)"}, "LAB-PERM-01: its twin is the request itself"),
+    "a token that would not be sent": (
+        {"probe": ", token='valid', token_as='x-token'"},
+        "no place of a token 'x-token'; write `Header: {}` or",
+    ),
+    "a manifest that is its own twin": (
+        {"refused": "RefusedManifest('LAB-PERM-02', 'lab/jwt/jwt-example.yaml', 'x', 'lab/jwt/jwt-example.yaml')"},
+        "the twin of a refused manifest is lab/jwt/jwt-example.yaml itself",
+    ),
     "a field of a case": ({"case": ", stepp='x'"}, "unexpected keyword argument 'stepp'"),
     "a field of a probe": ({"probe": ", htpp2=True"}, "unexpected keyword argument 'htpp2'"),
 }
@@ -100,6 +118,31 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(("changes", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_ends_the_plan(folder: Path, changes: dict[str, str], message: str) -> None:
     (folder / "test_m.py").write_text(MODULE.format(**{**WHOLE, **changes}))
+    with pytest.raises(SettingsError) as error:
+        collect(["."], Settings(), folder)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "message"),
+    [
+        (
+            "CASES =",
+            "CASE =",
+            "test_m.py::test_case: it proves nothing: its module states no CASES; name the list CASES",
+        ),
+        ("def test_case(case, prove)", "def helper(case, prove)", "test_m.py: no test takes its CASES: add `def test_"),
+        ("STAGE =", "STAGES =", "its module states no STAGE; write STAGE = Stage(…), without a comma at its end"),
+        ('environment=("lab/environment",))', 'environment=("lab/environment",)),', "its module states no STAGE"),
+    ],
+)
+def test_cases_that_no_test_proves_end_the_plan(folder: Path, text: str, other: str, message: str) -> None:
+    """Another module is in order, so that something is selected."""
+    (folder / "test_a.py").write_text(MODULE.format(**{**WHOLE, "control": "LAB-PERM-03"}))
+    whole = MODULE.format(**WHOLE)
+    assert text in whole
+    (folder / "test_m.py").write_text(whole.replace(text, other))
     with pytest.raises(SettingsError) as error:
         collect(["."], Settings(), folder)
     assert message in str(error.value)
