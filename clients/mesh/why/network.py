@@ -118,7 +118,7 @@ def no_name_server(view: PolicyView) -> list[Reason]:
         Reason(f"{named(policies)} let nothing out of {workload} to port 53: it resolves no names", _UNRESOLVED, None,
                frozenset({workload}))
         for workload, policies in _limited(view)
-        if not any(_to_names(rule) and rule.lets_any(_NAMES) for one in policies for rule in one.egress)
+        if not any(_to_names(one, rule) and rule.lets_any(_NAMES) for one in policies for rule in one.egress)
     ]  # fmt: skip
 
 
@@ -134,7 +134,11 @@ def no_control_plane(view: PolicyView) -> list[Reason]:
         )
         for workload, policies in _limited(view)
         if workload.injected
-        and not any(_elsewhere(rule) and rule.lets_any(_CONTROL) for one in policies for rule in one.egress)
+        and not any(
+            (_elsewhere(rule) or _has_control_plane(view, one)) and rule.lets_any(_CONTROL)
+            for one in policies
+            for rule in one.egress
+        )
     ]
 
 
@@ -173,9 +177,11 @@ def _limited(view: PolicyView) -> Iterator[tuple[WorkloadView, list[NetworkPolic
             yield workload, policies
 
 
-def _to_names(rule: Rule) -> bool:
-    """Whether a rule can be about name servers: an address, or a namespace that they may be in."""
-    return not rule.peers or any("ipBlock" in peer or _of_names(peer.get("namespaceSelector")) for peer in rule.peers)
+def _to_names(policy: NetworkPolicyView, rule: Rule) -> bool:
+    """Whether a rule can be about name servers: an address, or a namespace that they may be in, also the policy's."""
+    if not rule.peers or policy.namespace in _NAMESPACES:
+        return True
+    return any("ipBlock" in peer or _of_names(peer.get("namespaceSelector")) for peer in rule.peers)
 
 
 def _of_names(selector: Json | None) -> bool:
@@ -191,6 +197,12 @@ def _of_names(selector: Json | None) -> bool:
 def _elsewhere(rule: Rule) -> bool:
     """Whether a rule can be about another namespace, or about an address."""
     return not rule.peers or any(set(peer) != {"podSelector"} for peer in rule.peers)
+
+
+def _has_control_plane(view: PolicyView, policy: NetworkPolicyView) -> bool:
+    """Whether a control plane may be in the policy's own namespace."""
+    istiod = (one for one in view.workloads if one.labels.get("app") == "istiod")
+    return policy.namespace in {view.root, *(one.namespace for one in istiod)}
 
 
 def _about(view: PolicyView, policy: NetworkPolicyView, text: str, effects: frozenset[Effect]) -> Reason:

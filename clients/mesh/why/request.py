@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from clients.kube.fields import kind_and_name, spec_of
+from clients.kube.fields import kind_and_name
 from clients.mesh.access_logs.accesslog import AccessLogEntry
 from clients.mesh.destination_rules import tls_mode
 from clients.mesh.why.objects import WorkloadView
+from clients.mesh.why.precedence import rule_of
 from clients.mesh.why.reason import Effect
-from clients.mesh.why.services import ServiceView, service_named, target_of
+from clients.mesh.why.services import ServiceView, target_of
 from clients.mesh.why.view import PolicyView
 
 _FORBIDDEN = 403
@@ -128,14 +129,18 @@ class CaseView:
 
 
 def _disabled(case: CaseView) -> str:
-    """The DestinationRule by which the caller's proxy sends plain text to the workload's Service."""
-    for body in case.view.destination_rules:
-        spec, namespace = spec_of(body), str(body["metadata"].get("namespace") or "default")
-        service = service_named(str(spec.get("host") or ""), namespace, case.view.services)
-        near = namespace in (case.caller.namespace, case.workload.namespace) and not spec.get("workloadSelector")
-        if near and service is not None and service.serves(case.workload) and _is_plain(body, service, case):
-            return f"{kind_and_name(body)} disables mutual TLS"
-    return ""
+    """The DestinationRule by which the caller's proxy sends plain text to each Service that may be the request's."""
+    found = [(one, rule_of(case.view, one, case.caller.namespace)) for one in _services(case)]
+    plain = [body for service, body in found if body is not None and _is_plain(body, service, case)]
+    return f"{kind_and_name(plain[0])} disables mutual TLS" if plain and len(plain) == len(found) else ""
+
+
+def _services(case: CaseView) -> list[ServiceView]:
+    """The Services in front of the workload that have the request's port."""
+    port, there = case.request.port, case.view.services_of(case.workload)
+    return [
+        one for one in there if port is None or any(target_of(own, case.workload) in (port, None) for own in one.ports)
+    ]
 
 
 def _is_plain(body: Mapping[str, Any], service: ServiceView, case: CaseView) -> bool:
