@@ -135,7 +135,7 @@ def parse(file: Path, data: bytes, digest: str) -> Record:
     cases: tuple[_Case | Evidence, ...] = found.cases
     if found.schema == schema1.SCHEMA:  # grades are in its prose, so it takes the long way
         try:
-            cases = conformance.from_json(files.json_of(data)).cases
+            cases = conformance.from_json(files.json_of(_whole_characters(data))).cases
         except ReportError as error:
             raise ReportError(f"{file}: {error.message}", HINT) from None
     try:
@@ -159,12 +159,16 @@ def _validated(file: Path, data: bytes) -> _RunFile:
         except ValidationError as error:
             if error.errors(include_url=False)[0]["type"] != "json_invalid":
                 raise
-            text = json.dumps(files.json_of(data), ensure_ascii=False)
-            return _FILE.validate_json(text.encode(errors="replace"))
+            return _FILE.validate_json(_whole_characters(data))
     except ValidationError as error:
         raise ReportError(f"{file}{_why(data, error)}", HINT) from None
     except ValueError as damage:
         raise ReportError(f"{file} is not JSON: {damage}", HINT) from None
+
+
+def _whole_characters(data: bytes) -> bytes:
+    """The same JSON in UTF-8, with `?` in place of half a character, which neither a history nor a page can hold."""
+    return json.dumps(files.json_of(data), ensure_ascii=False).encode(errors="replace")
 
 
 def _rows(cases: Iterable[_Case | Evidence], objects: Mapping[str, _Object]) -> Iterable[HistoryRow]:

@@ -83,11 +83,10 @@ def show(entries: Sequence[PlannedTest], console: Console) -> None:
 
 
 def total(entries: Sequence[PlannedTest]) -> str:
-    """`635 rows, 1423 cases of 388 controls in 40 suites`; a table is one row, and a case for each of its cells."""
-    rows, cases = len(entries), sum(len(entry.ids) for entry in entries)
-    controls, suites = len({entry.control for entry in entries}), len({entry.suite for entry in entries})
-    begin = "" if rows == cases else f"{counted(rows, 'row')}, "
-    return f"{begin}{counted(cases, 'case')} of {counted(controls, 'control')} in {counted(suites, 'suite')}"
+    """`1423 cases of 388 controls in 40 modules`; a table is a case for each of its cells."""
+    cases = sum(len(entry.ids) for entry in entries)
+    controls, modules = len({entry.control for entry in entries}), len({entry.suite for entry in entries})
+    return f"{counted(cases, 'case')} of {counted(controls, 'control')} in {counted(modules, 'module')}"
 
 
 def objects(path: Path) -> list[str]:

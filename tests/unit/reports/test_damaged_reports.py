@@ -102,6 +102,16 @@ def test_half_a_character_costs_no_run(tmp_path: Path) -> None:
     assert "half ? of one" in (tmp_path / "history.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("name", ["id", "control", "title"])
+def test_half_a_character_in_a_file_of_an_older_release(name: str, tmp_path: Path) -> None:
+    data = json.loads((Path(__file__).parent / "data" / "conformance-v1.json").read_bytes())
+    data["cases"][0][name] = "half \ud800 of one"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / conformance.FILE).write_text(json.dumps(data))
+    assert cli.main(["history", str(tmp_path)]) == 0
+    assert cli.main(["merge", str(tmp_path)]) in (0, 1, 3)
+
+
 def test_a_night_of_the_first_year_is_no_end_of_a_history(tmp_path: Path) -> None:
     changed(kept(tmp_path, "old"), set_in_run("started", "0001-01-05T00:00:00Z"))
     assert cli.main(["history", str(tmp_path), "--keep", "99999d"]) == 0

@@ -209,6 +209,15 @@ def test_page_shows_every_control_and_runs_no_foreign_script() -> None:
     assert "One run on each side says nothing about times" in one
 
 
+def test_each_row_of_the_page_says_its_control() -> None:
+    """Of a control with two changed cases, the second row had an empty head: a screen reader did not name it."""
+    before = run(1, *(replace(case(f"A-1[{name}]"), control="A-1") for name in ("x", "y")))
+    after = run(2, *(replace(one, verdict=Verdict.FAIL, grade=None) for one in before.cases))
+    page = render(compare(before, after))
+    assert page.count('<th scope="row">A-1<span') == 1
+    assert page.count('<th scope="row"><span class="spoken">A-1</span></th>') == 1
+
+
 def saved(folder: Path, *reports: Report) -> Path:
     for report in reports:
         conformance.save(report, folder / report.run.id / conformance.FILE)

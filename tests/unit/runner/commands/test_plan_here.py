@@ -51,8 +51,8 @@ def test_where_nothing_is_skipped_it_says_that() -> None:
 
 
 def test_rows_and_cases_are_counted_apart() -> None:
-    assert plan.total([planned("A")]) == "1 case of 1 control in 1 suite"
-    assert plan.total([planned("A"), planned("B", 4)]) == "2 rows, 5 cases of 2 controls in 1 suite"
+    assert plan.total([planned("A")]) == "1 case of 1 control in 1 module"
+    assert plan.total([planned("A"), planned("B", 4)]) == "5 cases of 2 controls in 1 module"
 
 
 def test_a_cluster_that_does_not_answer_is_the_only_line(
