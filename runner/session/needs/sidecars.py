@@ -11,6 +11,8 @@ from typing import Any
 from clients.apply.item import manifest_text
 from clients.apply.overlay import INJECTION_LABEL
 from clients.apply.yaml_text import load
+from clients.kube.fields import spec_of
+from clients.mesh.why import forms
 from clients.model.probe import Workload
 from clients.probe.outside import OutsideClient
 from runner.config.settings import ROOT
@@ -43,10 +45,15 @@ class Sidecars:
 
 @cache
 def sidecars() -> Sidecars:
-    """Of all manifests. Raises ManifestError as `bodies_of` does."""
-    bodies = list(bodies_of(MANIFESTS.rglob("*.yaml")))
+    """Of all manifests, but for objects of another form than the API's. Raises ManifestError as `bodies_of` does."""
+    return sidecars_of(body for body in bodies_of(MANIFESTS.rglob("*.yaml")) if not forms.problem(body))
+
+
+def sidecars_of(objects: Iterable[Mapping[str, Any]]) -> Sidecars:
+    """Of manifests, each of the API's form."""
+    bodies = list(objects)
     spaces = [one["metadata"] for one in bodies if one["kind"] == "Namespace"]
-    pods = [(one["metadata"], one["spec"].get("template", one)["metadata"]) for one in bodies if _is_workload(one)]
+    pods = [(one["metadata"], _template(one).get("metadata") or {}) for one in bodies if _is_workload(one)]
     return Sidecars(
         frozenset(one["name"] for one in spaces if _INJECTED in (one.get("labels") or {}).items()),
         frozenset(
@@ -55,6 +62,10 @@ def sidecars() -> Sidecars:
             if _OPTED_OUT in {**(pod.get("annotations") or {}), **(pod.get("labels") or {})}.items()
         ),
     )
+
+
+def _template(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return dict(spec_of(body).get("template") or body)
 
 
 def _is_workload(body: Mapping[str, Any]) -> bool:

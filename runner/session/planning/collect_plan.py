@@ -16,6 +16,9 @@ from clients.model.errors import MeshproofError, SettingsError
 from runner.config.settings import ROOT, Settings
 from runner.session.planned import PLAN, PlannedTest
 
+_INTERNAL = "INTERNALERROR> "
+"""Begins the lines of an error that is none of a suite."""
+
 
 def collect(words: Sequence[str], wanted: Settings, folder: Path | None = None) -> list[PlannedTest]:
     """What pytest would run with these words.
@@ -59,4 +62,8 @@ def _why(lines: Sequence[str]) -> str:
     for first in ("E ", "ERROR"):
         if errors := [line for line in lines if line.startswith(first)]:
             return f"the suites cannot be read: {errors[-1 if first == 'E ' else 0].removeprefix('E ').strip()}"
+    if internal := [line.removeprefix(_INTERNAL).strip() for line in lines if line.startswith(_INTERNAL)]:
+        places = [Path(found[1]).name for line in internal if (found := re.match(r'File "(.+)", line', line))]
+        what = next(filter(None, reversed(internal)), "")
+        return f"internal error: {what} in {(places or ['pytest'])[-1]}; please report it"
     return "nothing was selected"

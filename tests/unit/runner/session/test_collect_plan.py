@@ -43,3 +43,10 @@ def test_a_suite_that_cannot_be_read_is_not_left_out_of_the_plan(folder: Path) -
 def test_nothing_selected_is_an_error(folder: Path) -> None:
     with pytest.raises(SettingsError, match="nothing was selected"):
         collect([".", "-k", "no_such_test"], Settings(), folder)
+
+
+def test_an_error_of_our_own_is_not_called_an_empty_selection(folder: Path) -> None:
+    with (folder / "conftest.py").open("a") as file:
+        file.write("def pytest_collection_modifyitems(items):\n    None['x']\n")
+    with pytest.raises(SettingsError, match=r"internal error: TypeError: .* in conftest\.py; please report it"):
+        collect(["."], Settings(), folder)
