@@ -40,8 +40,10 @@ def selects(policy: Object, pod: Pod, root: str = ROOT_NAMESPACE) -> bool:
     namespace = policy["metadata"].get("namespace")
     if namespace not in (pod.namespace, root) or REVISION_LABEL in labels_of(policy):
         return False
-    if policy["kind"] == "PeerAuthentication" and _has_labels(policy) and namespace != pod.namespace:
-        return False  # of the root namespace, it is for that namespace alone where it has a selector
+    if policy["kind"] == "PeerAuthentication" and _has_labels(policy) and namespace == root:
+        return (
+            False  # of the root namespace, it is in force nowhere where it has a selector (`ComposePeerAuthentication`)
+        )
     return is_for(policy, pod)
 
 

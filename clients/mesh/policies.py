@@ -77,9 +77,12 @@ def selects(policy: dict[str, Any], pod: Pod, root: str = ROOT_NAMESPACE) -> boo
 
 
 def is_for(policy: Mapping[str, Any], pod: Pod) -> bool:
-    """Whether a policy of a namespace that reaches the pod is for it: attached to its gateway, or by its labels."""
+    """Whether a policy of a namespace that reaches the pod is for it: attached to its gateway, or by its labels.
+
+    A target is one of the policy's own namespace (Istio, `ShouldAttachPolicy`).
+    """
     if targets := targets_of(policy):
-        gateway = pod.labels.get(GATEWAY_NAME_LABEL)
-        return any(one.get("kind") == "Gateway" and one.get("name") == gateway for one in targets)
+        gateway, here = pod.labels.get(GATEWAY_NAME_LABEL), policy["metadata"].get("namespace") == pod.namespace
+        return here and any(one.get("kind") == "Gateway" and one.get("name") == gateway for one in targets)
     wanted = (spec_of(policy).get("selector") or {}).get("matchLabels") or {}
     return bool(wanted.items() <= pod.labels.items())

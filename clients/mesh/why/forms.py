@@ -52,7 +52,9 @@ _LABELS = {
 }
 _PEERS = Listed({"ipBlock": dict, "namespaceSelector": _LABELS, "podSelector": _LABELS})
 _PORTS = Listed({"port": (int, str), "endPort": int})
-_CONTAINERS = Listed({"name!": str, "args": _TEXTS, "ports": Listed({"name": str, "containerPort!": int})})
+_CONTAINERS = Listed(
+    {"name!": str, "args": _TEXTS, "env": Listed(dict), "ports": Listed({"name": str, "containerPort!": int})}
+)
 _POD = {"serviceAccountName": str, "containers": _CONTAINERS, "initContainers": _CONTAINERS}
 _TEMPLATE = {"metadata": {"labels": _OF_TEXTS, "annotations": _OF_TEXTS}, "spec": _POD}
 _OF_TEMPLATE = {"template!": _TEMPLATE}

@@ -23,6 +23,7 @@ _EXCLUDED_INBOUND = "traffic.sidecar.istio.io/excludeInboundPorts"
 _INCLUDED_INBOUND = "traffic.sidecar.istio.io/includeInboundPorts"
 _OF_GATEWAYS = frozenset({"router", "waypoint"})
 """First arguments of a proxy that is no sidecar."""
+_DNS_CAPTURE = {"name": "ISTIO_META_DNS_CAPTURE", "value": "true"}
 _STATUS = "sidecar.istio.io/status"
 _NO_IDENTITY_OF_A_WORKLOAD = frozenset({"pod-template-hash", "controller-revision-hash", "pod-template-generation"})
 """Labels that tell the pods of one workload, or its rollouts, apart."""
@@ -123,6 +124,7 @@ class WorkloadView:
         revision: of its proxy; empty where it is not known.
         gateway: its proxy is a gateway, or a waypoint.
         waypoint: its proxy is a waypoint.
+        captures_dns: its proxy answers for names (`ISTIO_META_DNS_CAPTURE`).
     """
 
     namespace: str
@@ -136,6 +138,7 @@ class WorkloadView:
     revision: str = ""
     gateway: bool = False
     waypoint: bool = False
+    captures_dns: bool = False
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
@@ -161,6 +164,9 @@ class WorkloadView:
         of_the_node = (meta.get("annotations") or {}).get(REDIRECTED) == "enabled"  # ambient mode
         injected = None if of_the_node and not proxies else bool(proxies)
         own = {"injected": injected, "gateway": made.gateway or bool(roles), "waypoint": "waypoint" in roles}
+        own["captures_dns"] = any(
+            _DNS_CAPTURE.items() <= env.items() for one in proxies for env in one.get("env") or ()
+        )
         return cls(**{**vars(made), **own})
 
     @classmethod

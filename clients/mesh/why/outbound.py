@@ -13,6 +13,7 @@ from clients.kube.fields import kind_and_name, spec_of
 from clients.mesh.destination_rules import tls_mode, tls_settings
 from clients.mesh.why.objects import Json, WorkloadView
 from clients.mesh.why.peers import mode_at
+from clients.mesh.why.precedence import rule_of
 from clients.mesh.why.reason import EITHER, OPEN, Effect, Reason, named
 from clients.mesh.why.services import ServiceView, service_named, target_of
 from clients.mesh.why.view import PolicyView
@@ -81,12 +82,25 @@ def entry_for_every_address(view: PolicyView) -> list[Reason]:
     """A ServiceEntry has a TCP port and no address: it takes every connection to that port, whatever its name."""
     found = []
     for body in view.service_entries:
+        if _has_own_addresses(view, body):
+            continue
         hosts = named(spec_of(body).get("hosts") or ())
         for port in spec_of(body).get("ports") or ():
             if str(port.get("protocol")).upper() == "TCP" and not spec_of(body).get("addresses"):
                 what = f"has TCP port {port.get('number')} and no address: every connection to that port"
                 found.append(_of(body, f"{what}, whatever its name, is one to {hosts}", OPEN | {Effect.BROKEN}))
     return found
+
+
+def _has_own_addresses(view: PolicyView, body: Json) -> bool:
+    """Whether Istio gives its hosts addresses, by which each proxy that is known of tells connections apart.
+
+    Source: istio.io, "DNS Proxying": not for a wildcard, nor without resolution.
+    """
+    wild = any(str(host).startswith("*") for host in spec_of(body).get("hosts") or ())
+    sidecars = [one for one in view.workloads if one.injected and not one.gateway]
+    resolved = str(spec_of(body).get("resolution") or "NONE") != "NONE"
+    return resolved and not wild and bool(sidecars) and all(one.captures_dns for one in sidecars)
 
 
 def dialled_address(view: PolicyView) -> list[Reason]:
@@ -101,10 +115,11 @@ def dialled_address(view: PolicyView) -> list[Reason]:
 
 
 def _served(view: PolicyView) -> Iterator[tuple[Json, ServiceView, WorkloadView]]:
-    """DestinationRules for Services, with each Service's workloads."""
+    """DestinationRules that count for some callers of a Service, with each Service's workloads."""
     for body in view.destination_rules:
-        service = None if spec_of(body).get("workloadSelector") else _service(view, body)
-        if service is not None:
+        service, namespace = _service(view, body), _namespace(body)
+        caller = "" if namespace == view.root else namespace
+        if service is not None and rule_of(view, service, caller) is body:
             yield from ((body, service, one) for one in view.workloads if service.serves(one))
 
 

@@ -364,6 +364,11 @@ def test_which_policies_are_a_workloads_own(one: dict[str, Any], expected: bool)
     assert selects(one, POD) is expected
 
 
+def test_a_selector_in_the_root_namespace_is_one_of_no_workload() -> None:
+    own = policy("PeerAuthentication", "p", {"selector": {"matchLabels": {"app": "httpbin"}}}, "istio-system")
+    assert not selects(own, Pod("istio-system", "httpbin-1", labels={"app": "httpbin"}))
+
+
 def test_a_policy_for_a_gateway_of_the_gateway_api() -> None:
     door = Pod("shop", "door-1", labels={"gateway.networking.k8s.io/gateway-name": "door"})
     assert selects(policy("AuthorizationPolicy", "p", {"targetRef": {"kind": "Gateway", "name": "door"}}), door)

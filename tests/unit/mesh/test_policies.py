@@ -42,6 +42,8 @@ def test_a_policy_selects_pods_as_istio_does(body: dict[str, Any], expected: boo
 def test_a_gateway_is_a_target_by_its_name() -> None:
     assert selects(policy("a", targetRefs=[{"kind": "Gateway", "name": "door"}]), DEPLOYED)
     assert not selects(policy("a", targetRef={"kind": "Gateway", "name": "other"}), DEPLOYED)
+    of_the_root = policy("a", "istio-system", targetRefs=[{"kind": "Gateway", "name": "door"}])
+    assert not selects(of_the_root, DEPLOYED), "a target is one of the policy's own namespace"
 
 
 def test_policies_are_read_once_for_each_state() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from why_samples import Json, PolicySample, destination, network, pod, service, view
+from why_samples import STRICT, Json, PolicySample, destination, entry, network, pod, service, view
 
 from clients.mesh.why import network as of_networks
+from clients.mesh.why import outbound
 
 pytestmark = pytest.mark.unit
 
@@ -81,3 +82,47 @@ def test_a_control_plane_of_the_policys_own_namespace_is_selected_by_its_labels(
     own = network("istiod", {"podSelector": {"matchLabels": {"app": "gateway"}}, "policyTypes": ["Egress"],
                              "egress": [control]}, namespace)  # fmt: skip
     assert bool(of_networks.no_control_plane(view(pod("gateway", namespace), *more, own))) is blamed
+
+
+@pytest.mark.parametrize(
+    ("objects", "blamed"),
+    [
+        ([rule("own", PLAIN, CALLERS)], ["own"]),
+        ([rule("own", PLAIN, CALLERS), rule("theirs", PLAIN, SERVERS)], ["own", "theirs"]),
+        ([rule("own", PLAIN, CALLERS), rule("second", MUTUAL, CALLERS)], []),
+        ([rule("root", PLAIN, ROOT)], ["root"]),
+        ([rule("root", PLAIN, ROOT), rule("theirs", MUTUAL, SERVERS)], []),
+    ],
+)
+def test_a_rule_that_never_counts_breaks_no_call(objects: list[Json], blamed: list[str]) -> None:
+    found = [one.text.split()[1].split("/")[1] for one in outbound.plain_text_to_strict(view(STRICT, *objects))]
+    assert found == blamed
+
+
+MESHED = (("httpbin", "mtls-service"), ("ledger", "mtls-service"), ("sleep", "mtls-client"))
+TCP = {"number": 443, "name": "tcp", "protocol": "TCP"}
+
+
+def capturing(app: str, namespace: str) -> Json:
+    """A pod whose proxy answers for names."""
+    body = pod(app, namespace)
+    body["spec"]["containers"][1]["env"] = [{"name": "ISTIO_META_DNS_CAPTURE", "value": "true"}]
+    return body
+
+
+@pytest.mark.parametrize(
+    ("clients", "hosts", "resolution", "blamed"),
+    [
+        ([], ["shop.example.com"], "DNS", True),
+        ([capturing("sleep", "mtls-client")], ["shop.example.com"], "DNS", True),
+        ([capturing(app, where) for app, where in MESHED], ["shop.example.com"], "DNS", False),
+        ([capturing(app, where) for app, where in MESHED], ["shop.example.com"], "NONE", True),
+        ([capturing(app, where) for app, where in MESHED], ["*.example.com"], "DNS", True),
+    ],
+)
+def test_a_proxy_that_answers_for_names_has_addresses_of_its_own_for_entries(
+    clients: list[Json], hosts: list[str], resolution: str, blamed: bool
+) -> None:
+    """Istio gives each host one, with which connections are told apart; not a wildcard, and none without resolution."""
+    seen = view(*clients, entry("shop", hosts, TCP, resolution=resolution))
+    assert bool(outbound.entry_for_every_address(seen)) is blamed
