@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import get_args
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -27,17 +28,47 @@ def refuse_unknown_variables(variables: Iterable[str], known: set[str], prefix: 
             raise SettingsError(f"the environment variable {name} is no setting", _did_you_mean(name, known))
 
 
-def section_given_whole(text: str, prefix: str) -> SettingsError:
+def section_given_whole(text: str, variables: Mapping[str, str], prefix: str, model: type[BaseModel]) -> SettingsError:
     """The error for a variable that gives a section, or a list, as text that is not JSON; never quotes the value.
 
     Args:
-        text: of the library's error, which names the field.
+        text: of the library's error, which names the field of `model`, and not the one of its section.
     """
     found = re.search(r'field "(\w+)"', text)
-    name = f"{prefix}{found[1].upper()}" if found else f"a variable {prefix}…"
-    return SettingsError(
-        f"the environment variable {name} is not JSON", f"of a section, set {name}__NAME for each name"
-    )
+    top = f"{prefix}{found[1].upper()}" if found else prefix
+    for name in sorted(variables):
+        parts = name.removeprefix(prefix).lower().split("__")
+        field = _field(model, parts) if name == top or name.startswith(f"{top}__") else None
+        if field is not None and not _is_json(variables[name]) and (hint := _form_of(field, name)):
+            return SettingsError(f"the environment variable {name} is not JSON", hint)
+    return SettingsError(f"the environment variable {top} is not JSON", f"of a section, set {top}__NAME for each name")
+
+
+def _field(model: type[BaseModel], parts: Sequence[str]) -> Any:
+    """The type of the setting at the end of these names; None where there is none, or it is in a table."""
+    field = model.model_fields.get(parts[0])
+    if field is None or len(parts) == 1:
+        return field and field.annotation
+    inner = field.annotation
+    return _field(inner, parts[1:]) if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+
+
+def _form_of(annotation: Any, name: str) -> str:
+    """How to give a setting of this type by a variable; empty for one that is a plain text."""
+    kinds = [get_origin(one) or one for one in (annotation, *get_args(annotation))]
+    if kinds[0] in (list, tuple):
+        return 'give a list in JSON, such as ["a", "b"]'
+    if any(one is dict or (isinstance(one, type) and issubclass(one, BaseModel)) for one in kinds):
+        return f"set {name}__NAME for each name, or give JSON"
+    return ""
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> SettingsError:

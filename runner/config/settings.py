@@ -213,7 +213,7 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
     except ValidationError as error:
         raise explain(error, Settings) from None
     except SourceError as error:
-        raise section_given_whole(str(error), PREFIX) from None
+        raise section_given_whole(str(error), os.environ, PREFIX, Settings) from None
 
 
 def _from_file() -> dict[str, Any]:

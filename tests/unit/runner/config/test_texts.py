@@ -93,3 +93,24 @@ def test_what_is_there_twice_is_named(text: str, message: str, tmp_path: Path, m
     with pytest.raises(SettingsError) as caught:
         settings.load()
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("ARCHIVES", "/a.tar", 'give a list in JSON, such as ["a", "b"]'),
+        ("PODS__TOLERATIONS", "a=b:NoSchedule", 'give a list in JSON, such as ["a", "b"]'),
+        ("PODS__LABELS", "team=mesh", "set MESHPROOF_PODS__LABELS__NAME for each name, or give JSON"),
+        ("PODS", "team=mesh", "set MESHPROOF_PODS__NAME for each name, or give JSON"),
+        ("INGRESS__FRONT", "a.example", "set MESHPROOF_INGRESS__FRONT__NAME for each name, or give JSON"),
+    ],
+)
+def test_the_variable_that_is_no_json_is_named(
+    name: str, value: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable of the whole section was named, which was not set; of a list, one for each name was asked for."""
+    monkeypatch.setenv("MESHPROOF_PODS__PULL_SECRET", "ci/regcred")
+    monkeypatch.setenv(f"MESHPROOF_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    assert str(caught.value) == f"the environment variable MESHPROOF_{name} is not JSON; {hint}"
