@@ -35,7 +35,10 @@ class _Tolerant(io.FileIO):
 
 
 def tolerate() -> None:
-    """Replace both streams of this process. One that is closed from the beginning stays so."""
+    """Replace both streams of this process. One that is closed from the beginning stays so.
+
+    Characters that a terminal's encoding does not have become `?`.
+    """
     sys.stdout, sys.stderr = _tolerant(sys.stdout), _tolerant(sys.stderr)
 
 
@@ -59,7 +62,7 @@ def _tolerant(stream: TextIO) -> TextIO:
     return io.TextIOWrapper(
         raw if unbuffered else io.BufferedWriter(raw),
         encoding=stream.encoding,
-        errors=stream.errors,
+        errors="replace" if stream.errors == "strict" else stream.errors,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )

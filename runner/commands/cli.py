@@ -7,6 +7,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -85,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     words = rerun.completed(sys.argv[1:] if arguments is None else arguments)
     try:
+        _check_working_folder()
         if words[:1] == ["run"] and len((named := fleet.contexts(words))[0]) > 1:
             return fleet.run(*named)
         if len(several := fleet.contexts(words)[0]) > 1:
@@ -127,6 +129,13 @@ def _register(app: typer.Typer, verbs: dict[str, str]) -> None:
     for name, place in verbs.items():
         module, function = place.split(".")
         app.command(name)(getattr(importlib.import_module(f"runner.commands.{module}"), function))
+
+
+def _check_working_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise SettingsError(f"the working folder cannot be used: {error.strerror}", "change to another one") from None
 
 
 def _unusable(error: OSError) -> SettingsError:

@@ -123,6 +123,19 @@ def test_a_place_that_cannot_be_looked_at_is_one_line(
     assert printed.err.startswith("meshproof: ")
 
 
+@pytest.mark.parametrize("words", [["images"], ["diff", "a", "b"], ["verify"], ["plan"]], ids=" ".join)
+def test_a_working_folder_that_is_gone_is_one_line(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir("gone")
+    (tmp_path / "gone").rmdir()
+    assert cli.main(words) == 2
+    line = "meshproof: the working folder cannot be used: No such file or directory; change to another one\n"
+    assert capsys.readouterr().err == line
+
+
 def test_a_file_of_no_name_is_no_mistake_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ConnectionResetError(104, "Connection reset by peer")

@@ -61,6 +61,18 @@ def test_a_comparison_whose_reader_has_gone(unbuffered: str, tmp_path: Path) -> 
     assert ended([*verb, str(good), "nowhere"], "gone", variables, joined=True) == (2, "")
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_knows_not_every_character(encoding: str, tmp_path: Path) -> None:
+    """An arrow or a sign ended the command with a traceback, and with 1, as if something had got worse."""
+    good, bad = kept(tmp_path / "good", Verdict.PASS), kept(tmp_path / "bad", Verdict.SKIP)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding}
+    for words, code in (["diff", str(bad), str(good)], 0), (["merge", str(good)], 0), (["diff", "\udce4", "x"], 2):
+        command = [sys.executable, "-m", "runner", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        assert done.returncode == code, done.stderr
+        assert b"Traceback" not in done.stderr
+
+
 def test_what_a_full_disk_does_not_take_is_missing(tmp_path: Path) -> None:
     good, bad = kept(tmp_path / "good", Verdict.PASS), kept(tmp_path / "bad", Verdict.FAIL)
     for words, code in (["images"], 2), (["--help"], 2), (["diff", str(good), str(bad)], 1):
