@@ -32,7 +32,7 @@ from clients.model.case import Case
 from clients.model.errors import MeshproofError
 from clients.model.evidence import Evidence, Verdict
 from clients.model.polling import look_until
-from clients.model.probe import Probe
+from clients.model.probe import Dial, Probe
 from clients.model.redact import redact
 from clients.model.token import BEARER
 from clients.probe.outside import OutsideClient
@@ -208,7 +208,8 @@ def _request(probe: Probe) -> RequestFacts:
     given = {name.lower(): value for name, value in probe.headers}
     if not probe.is_http:
         return RequestFacts()
-    return RequestFacts(probe.method, f"{slash}{path}" or "/", given.get("host", host), given)
+    named = "" if probe.dial is Dial.POD else host  # the pod's address takes its place
+    return RequestFacts(probe.method, f"{slash}{path}" or "/", given.get("host", named), given)
 
 
 def _port(service: ServiceView | None, probe: Probe, workload: WorkloadView) -> int | None:

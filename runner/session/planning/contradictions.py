@@ -16,12 +16,17 @@ from clients.proof.table import Table
 from runner.session.planning.impossible import no_regex
 from runner.session.planning.unsent import Problem
 
+_STAGE = re.compile(r"[A-Za-z0-9][\w.-]*")
+"""It is in the names of files, and in the user agent of requests."""
+_NOT_IN_A_VARIANT = re.compile(r"[\[\]*\x00-\x1f\x7f]")
+"""By which entries of known failures tell cases apart (docs/known-failures.md)."""
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
 def of_case(case: Case) -> Iterator[Problem]:
     """What of a case contradicts itself, apart from its requests."""
     yield from _of_twin(case)
+    yield from of_variant(case.variant)
     if case.decided and not case.refuses:
         yield "decided says how a request is refused, and this one is let in", "remove it"
     if case.repeat < 0 or case.holds_s < 0 or not math.isfinite(case.holds_s):
@@ -32,6 +37,12 @@ def of_case(case: Case) -> Iterator[Problem]:
         if not _VERSION.fullmatch(version):
             yield f"expect_of names version {version!r} of Envoy", "write all three numbers: 1.37.0"
     yield from _of_logged(case)
+
+
+def of_variant(variant: str) -> Iterator[Problem]:
+    """What of a variant no entry of known failures could name."""
+    if _NOT_IN_A_VARIANT.search(variant) or variant != variant.strip():
+        yield f"no variant {variant!r}", "a variant is one line, without brackets, asterisks, and blanks at its ends"
 
 
 def _of_twin(case: Case) -> Iterator[Problem]:
@@ -89,6 +100,8 @@ def of_table(table: Table) -> Iterator[Problem]:
 def of_stage(stage: Stage) -> Iterator[Problem]:
     """What of a stage contradicts itself, apart from its requests."""
     known = {name.value for name in CapabilityName}
+    if not _STAGE.fullmatch(stage.name):
+        yield f"no name of a stage: {stage.name!r}", "write letters, digits, hyphens and full stops"
     for settle in (*stage.settle, *(settle for step in stage.steps for settle in step.settle)):
         for name in sorted(settle.needs - known):
             yield f"unknown capability {name!r} of a Settle, which would never be looked at", ""

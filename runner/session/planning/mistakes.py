@@ -47,6 +47,7 @@ def check(
     _check_manifests(where, manifests, (refused.manifest, refused.twin) if refused else ())
     if refused and refused.manifest == refused.twin:
         raise SettingsError(f"{where}: the twin of a refused manifest is {refused.twin} itself", "name another one")
+    _raise(where, contradictions.of_variant(refused.variant if refused else ""))
     names = [step.name for step in stage.steps] if stage else []
     for case in own:
         if case.step and case.step not in names:

@@ -293,3 +293,9 @@ def test_a_broken_detector_costs_no_verdict_and_is_named(monkeypatch: pytest.Mon
     evidence = failed(attempt(200))
     why = "internal error: KeyError in clients.proof.why; please report it"
     assert Explainer(running()).explained(deny(), evidence) == replace(evidence, why=why)
+
+
+@pytest.mark.parametrize(("dial", "host"), [(Dial.HOST, "httpbin.mtls-service:8000"), (Dial.POD, "")])
+def test_a_pods_own_address_takes_the_place_of_the_host(dial: Dial, host: str) -> None:
+    probe = Workload("mtls-client", "sleep", "sleep").get("http://httpbin.mtls-service:8000/ip", dial=dial)
+    assert why_of._request(probe).host == host
