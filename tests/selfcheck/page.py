@@ -107,7 +107,7 @@ def mutants_section(store: Store) -> str:
     )
     rest = f" {known['not_tried']} of the registry are not tried as they are today." if known["not_tried"] else ""
     if isinstance(store, MergedStore) and (changed := _changed_since(store)):
-        rest += f" {changed} of these were tried before they, or the cases that must notice them, changed."
+        rest += f" Tried before they, or the cases that must notice them, changed: {changed} of these."
     lines += ["", *_wrapped(f"**{known['killed']} of {known['mutants']} mutants are killed.**{rest}"), ""]
     total, killed = (Counter(record["area"] for record in some) for some in (records, _killed(records)))
     rows = [(str(area), str(killed[area]), str(total[area])) for area in Area]

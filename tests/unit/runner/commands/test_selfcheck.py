@@ -207,7 +207,7 @@ def test_a_result_of_what_a_mutant_or_its_cases_were_before_does_not_count(kept:
     kept.add({name: value for name, value in record(third).items() if name != "of"})
     text = " ".join(page.write().read_text().split())
     assert "**1 of 1 mutants are killed.**" in text
-    assert "2 of these were tried before they, or the cases that must notice them, changed." in text
+    assert "Tried before they, or the cases that must notice them, changed: 2 of these." in text
     assert second in (page.MEASURED / "mutants.ndjson").read_text(), "and is kept, should the mutant be as before again"
 
 
