@@ -41,9 +41,7 @@ def selects(policy: Object, pod: Pod, root: str = ROOT_NAMESPACE) -> bool:
     if namespace not in (pod.namespace, root) or REVISION_LABEL in labels_of(policy):
         return False
     if policy["kind"] == "PeerAuthentication" and _has_labels(policy) and namespace == root:
-        return (
-            False  # of the root namespace, it is in force nowhere where it has a selector (`ComposePeerAuthentication`)
-        )
+        return False  # it is in force nowhere (Istio, `ComposePeerAuthentication`)
     return is_for(policy, pod)
 
 

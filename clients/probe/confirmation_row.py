@@ -25,8 +25,6 @@ AGAIN_S = 1.0
 """Seconds after which a client without an answer retries: TCP (RFC 6298, section 2) as well as DNS."""
 _ASKS_AGAIN = frozenset({*TIMEOUTS, OutcomeKind.DNS})
 
-_SILENT = frozenset({OutcomeKind.TLS_TIMEOUT, OutcomeKind.ANSWER_TIMEOUT})
-"""Timeouts of a connection that was made, as what is left of one whose reset was lost."""
 
 MAX_BATCH = 32
 """Probes sent at once: as many as a client pod can run in parallel."""
@@ -42,8 +40,8 @@ the outcome did not come. Less is within what a probe may wait for its turn at a
 LATE_SHARE = 0.5
 """Share of the budget, at its end, in which a match shows that what was lost before it was lost now and then only."""
 
-LOST_RESETS = 0.05
-"""Share of the answers since the first match that may be lost resets: more is a server that falls silent."""
+SILENCE = 0.05
+"""Share of the requests since the first match that may have no answer in time: more is a server that falls silent."""
 
 MAX_GROWTH = 20
 """Times the confirmations by which they may grow after flaps: a rare contrary answer would ask for thousands."""
@@ -65,7 +63,7 @@ class ConfirmationRow:
         contrary_at: the latest time at which the answer is known to have been contrary: a probe may have been answered
             long before its outcome was here, where the machine or the way to the cluster stood still meanwhile.
         unresolved: that was a name that no name server resolved in time.
-        silent: that was a server that fell silent, where it must reset the connection; `silences` are all of them.
+        silent: that was a request without an answer in time; `silences` are all of them.
         matched_at, wrong_at: the latest times of a match, and of a mismatch that was neither of these two.
         lost: the last infrastructure outcome since the last mismatch.
         probe_s: mean duration of a probe of the last batch.
@@ -143,8 +141,10 @@ class ConfirmationRow:
         """What the network lost now and then, at last, where all that came was as it must be; empty otherwise.
 
         A datagram to a name server is lost, and no proxy has such a request: a policy that shuts the way leaves no name
-        resolved for long. A reset is lost, as it is sent once only (RFC 9293, section 3.5.2) and nothing acknowledges
-        it: a packet filter that drops in the place of a policy leaves more than a few unanswered.
+        resolved for long. Silence is no answer contrary to a policy: a reset is sent once only (RFC 9293, section
+        3.5.2), so that a lost one leaves its client waiting, and an overloaded machine may take longer than a request
+        waits. A packet filter that drops in the place of a policy, or a replica that hangs, leaves more than a few
+        unanswered.
         """
         late_s = self.deadline - LATE_SHARE * self.policy.budget_s
         if not self.wrong_at < late_s <= self.matched_at:
@@ -152,8 +152,9 @@ class ConfirmationRow:
         if self.unresolved:
             return "the name was resolved now and then only"
         answers = self.contrary + self.matched
-        few = self.silent and self.silences <= LOST_RESETS * answers
-        return f"{self.silences} of {answers} resets did not come, as where a network loses packets" if few else ""
+        if not self.silent or self.silences > SILENCE * answers:
+            return ""
+        return f"{self.silences} of {counted(answers, 'request')} had no answer in time"
 
     @property
     def _unwatched(self) -> bool:
@@ -220,7 +221,7 @@ class ConfirmationRow:
             self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""
             self.contrary_at = min(now, sent + outcome.total_s)
             self.unresolved = outcome.kind is OutcomeKind.DNS and outcome.exit_code == TIMED_OUT
-            self.silent = OutcomeKind.RESET in self.expect.kinds and outcome.kind in _SILENT
+            self.silent = outcome.kind in TIMEOUTS
             self.silences += self.silent and self.first_s is not None
             self.wrong_at = self.wrong_at if self.unresolved or self.silent else now
         else:
