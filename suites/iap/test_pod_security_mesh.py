@@ -70,18 +70,19 @@ def restarted(stage):
     """The page's new pod after its old one was deleted: the namespace admitted it like any new pod."""
     rig = stage.rig
     namespace = rig.overlay.namespace(HOME)
-    [old] = rig.cluster.pods(namespace, LABEL)
+    old, *others = rig.cluster.pods(namespace, LABEL)
+    before = {pod.name for pod in (old, *others)}
     rig.cluster.delete("v1", "Pod", old.name, namespace)
 
     def there():
         pods = rig.cluster.pods(namespace, LABEL)
-        return [pod.name for pod in pods if pod.ready] == [pod.name for pod in pods if pod.name != old.name] != []
+        made = [pod for pod in pods if pod.name not in before]
+        return bool(made) and all(pod.ready and pod.name != old.name for pod in pods)
 
     if not poll(there, time.monotonic() + rig.applier.timeout_s):
         raise ClusterError(f"no new pod of the page is ready in {namespace}", "see the events there")
     rig.forget()
-    [new] = [pod for pod in rig.cluster.pods(namespace, LABEL) if pod.name != old.name]
-    return new
+    return next(pod for pod in rig.cluster.pods(namespace, LABEL) if pod.name not in before)
 
 
 @pytest.mark.control("X-IAP-PSP-01")
