@@ -46,6 +46,18 @@ TIMED_OUT = 28
 TIMEOUTS = frozenset({OutcomeKind.CONNECT_TIMEOUT, OutcomeKind.TLS_TIMEOUT, OutcomeKind.ANSWER_TIMEOUT})
 """Timeouts of a name that was resolved."""
 
+_PHASES = (
+    frozenset({OutcomeKind.DNS}),
+    frozenset({OutcomeKind.REFUSED, OutcomeKind.CONNECT_TIMEOUT}),
+    frozenset({OutcomeKind.TLS_ERROR, OutcomeKind.CERTIFICATE, OutcomeKind.TLS_TIMEOUT}),
+)
+
+
+def phase_of(kind: OutcomeKind) -> int:
+    """How far a request of this outcome came: 0 resolving, 1 connecting, 2 the handshake, 3 beyond it."""
+    return next((number for number, kinds in enumerate(_PHASES) if kind in kinds), len(_PHASES))
+
+
 KIND_OF_EXIT_CODE: Mapping[int, OutcomeKind] = {
     1: OutcomeKind.NOT_HTTP,
     6: OutcomeKind.DNS,

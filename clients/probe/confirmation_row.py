@@ -10,7 +10,7 @@ from clients.model.attempt import Attempt, Phase, Sample
 from clients.model.counted import counted
 from clients.model.errors import InfrastructureError
 from clients.model.expect import Expectation
-from clients.model.outcome import TIMED_OUT, TIMEOUTS, Outcome, OutcomeKind, infrastructure
+from clients.model.outcome import TIMED_OUT, TIMEOUTS, Outcome, OutcomeKind, infrastructure, phase_of
 from clients.model.redact import redact
 from clients.probe import ordinary
 from clients.probe.attempts import as_attempt, as_sample
@@ -63,7 +63,7 @@ class ConfirmationRow:
         contrary_at: the latest time at which the answer is known to have been contrary: a probe may have been answered
             long before its outcome was here, where the machine or the way to the cluster stood still meanwhile.
         unresolved: that was a name that no name server resolved in time.
-        silent: that was a request without an answer in time; `silences` are all of them.
+        silent: that was a request without an answer in time, which came no farther than it must; `silences` are all.
         matched_at, wrong_at: the latest times of a match, and of a mismatch that was neither of these two.
         lost: the last infrastructure outcome since the last mismatch.
         probe_s: mean duration of a probe of the last batch.
@@ -149,12 +149,12 @@ class ConfirmationRow:
         late_s = self.deadline - LATE_SHARE * self.policy.budget_s
         if not self.wrong_at < late_s <= self.matched_at:
             return ""
+        answers = self.contrary + self.matched
+        if self.silences > SILENCE * answers:
+            return ""
         if self.unresolved:
             return "the name was resolved now and then only"
-        answers = self.contrary + self.matched
-        if not self.silent or self.silences > SILENCE * answers:
-            return ""
-        return f"{self.silences} of {counted(answers, 'request')} had no answer in time"
+        return f"{self.silences} of {counted(answers, 'request')} had no answer in time" if self.silent else ""
 
     @property
     def _unwatched(self) -> bool:
@@ -177,8 +177,8 @@ class ConfirmationRow:
             return redact(f"{late}, none contrary since the first of them")
         if self.lost:
             return redact(f"not judged {budget}: {self.lost}")
-        if self._lossy:
-            return redact(f"not judged {budget}: {self._lossy}, {flaps}: {self.mismatch}")
+        if lossy := self._lossy:
+            return redact(f"not judged {budget}: {lossy}, {flaps}: {self.mismatch}")
         if self._unwatched:
             seen_s = self.policy.budget_s - (self.deadline - self.contrary_at)
             return redact(f"not judged {budget}: nothing was seen after {seen_s:.3g} s, where {self.mismatch}")
@@ -221,7 +221,7 @@ class ConfirmationRow:
             self.row, self.held, self.mismatch, self.lost = 0, False, problem, ""
             self.contrary_at = min(now, sent + outcome.total_s)
             self.unresolved = outcome.kind is OutcomeKind.DNS and outcome.exit_code == TIMED_OUT
-            self.silent = outcome.kind in TIMEOUTS
+            self.silent = outcome.kind in TIMEOUTS and phase_of(outcome.kind) <= max(map(phase_of, self.expect.kinds))
             self.silences += self.silent and self.first_s is not None
             self.wrong_at = self.wrong_at if self.unresolved or self.silent else now
         else:

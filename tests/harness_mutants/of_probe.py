@@ -61,13 +61,24 @@ MUTANTS = (
         PROBE,
     ),
     HarnessMutant(
-        "a-lost-reset-blames-the-mesh", ROW, "self.silent = outcome.kind in TIMEOUTS", "self.silent = False", PROBE
+        "a-lost-reset-blames-the-mesh",
+        ROW,
+        "self.silent = outcome.kind in TIMEOUTS and",
+        "self.silent = False and",
+        PROBE,
+    ),
+    HarnessMutant(
+        "a-connection-that-must-not-be-is-silence",
+        ROW,
+        "outcome.kind in TIMEOUTS and phase_of(outcome.kind) <= max(map(phase_of, self.expect.kinds))",
+        "outcome.kind in TIMEOUTS",
+        PROBE,
     ),
     HarnessMutant(
         "any-share-of-requests-may-be-lost",
         ROW,
-        "if not self.silent or self.silences > SILENCE * answers:",
-        "if not self.silent:",
+        "if self.silences > SILENCE * answers:",
+        "if not answers:",
         PROBE,
     ),
     HarnessMutant(

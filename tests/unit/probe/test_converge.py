@@ -14,7 +14,7 @@ from convergence_fakes import LOST, NO, POLICY, YES, FakeTime, passing, run, the
 
 from clients.model.attempt import Phase
 from clients.model.errors import InfrastructureError, SettingsError
-from clients.model.expect import rbac_denied, reset, status
+from clients.model.expect import no_reply, rbac_denied, reset, status
 from clients.model.outcome import Outcome, OutcomeKind, infrastructure
 from clients.probe.confirm import confirmations
 from clients.probe.confirmation_row import GROWTH
@@ -98,6 +98,9 @@ def test_names_that_are_rarely_not_resolved_cost_time_only() -> None:
 
 RESET = Outcome(OutcomeKind.RESET, "reset", exit_code=56, error="Recv failure: Connection reset by peer")
 SILENT = Outcome(OutcomeKind.ANSWER_TIMEOUT, "silent", exit_code=28, error="Operation timed out")
+UNSHAKEN = Outcome(OutcomeKind.TLS_TIMEOUT, "unshaken", exit_code=28, error="SSL connection timeout")
+REFUSED = Outcome(OutcomeKind.REFUSED, "refused", exit_code=7, error="Connection refused")
+UNTRUSTED = Outcome(OutcomeKind.TLS_ERROR, "untrusted", exit_code=35, error="SSL_ERROR_SYSCALL")
 DROPPED = Outcome(OutcomeKind.CONNECT_TIMEOUT, "dropped", exit_code=28, error="Connection timed out")
 
 
@@ -126,6 +129,31 @@ def test_other_silence_in_the_place_of_an_outcome_is_conclusive(answers: list[Ou
     result = run(alternately(*answers), expect=reset(), needed=40)
     assert (result.converged, result.conclusive) == (False, True)
     assert "not judged" not in result.problem
+
+
+@pytest.mark.parametrize(
+    ("kinds", "as_expected", "silence"),
+    [
+        ([OutcomeKind.CONNECT_TIMEOUT], DROPPED, SILENT),
+        ([OutcomeKind.CONNECT_TIMEOUT], DROPPED, UNSHAKEN),
+        ([OutcomeKind.REFUSED], REFUSED, SILENT),
+        ([OutcomeKind.TLS_ERROR], UNTRUSTED, SILENT),
+    ],
+    ids=["connected", "connected by TLS", "connected and not refused", "shaken hands"],
+)
+def test_silence_of_a_connection_that_must_not_be_is_conclusive(
+    kinds: list[OutcomeKind], as_expected: Outcome, silence: Outcome
+) -> None:
+    """A leak of 3 % whose requests hang afterwards is a leak."""
+    result = run(alternately(*[as_expected] * 30, silence), expect=no_reply(*kinds), needed=40)
+    assert (result.converged, result.conclusive) == (False, True)
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_a_name_that_is_not_resolved_hides_no_silence(turn: int) -> None:
+    answers = [YES, SILENT, UNRESOLVED]
+    result = run(alternately(*answers[turn:], *answers[:turn]))
+    assert (result.converged, result.conclusive) == (False, True)
 
 
 def test_a_server_that_falls_silent_for_good_is_conclusive() -> None:
