@@ -105,12 +105,16 @@ class Fitting:
             body = as_type(body, instead)
         if annotations := {**self.service_annotations, **self.annotations_of.get(documented, {})}:
             body = _annotated(body, annotations)
-        if self.pod_labels and gateway_pods.is_gateway(body):
-            own = (body["spec"].get("infrastructure") or {}).get("labels") or {}
-            body = gateway_pods.with_infrastructure(body, "labels", {**self.pod_labels, **own})
-        if (self.node_selector or self.tolerations or self.pod_annotations) and gateway_pods.is_gateway(body):
-            body = gateway_pods.with_parameters(body)
+        if gateway_pods.is_gateway(body):
+            body = self._gateway(body)
         return _exported(body) if self.exported else body
+
+    def _gateway(self, body: dict[str, Any]) -> dict[str, Any]:
+        if self.pod_labels:
+            body = gateway_pods.with_defaults(body, "labels", self.pod_labels)
+        if self.node_selector or self.tolerations or self.pod_annotations:
+            body = gateway_pods.with_parameters(body)
+        return body
 
     def before(self, body: dict[str, Any], labels: Mapping[str, str]) -> list[dict[str, Any]]:
         """What must be there before a fitted object: for a Gateway, what its pods have in addition to the mesh's own.

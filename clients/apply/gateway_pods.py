@@ -20,19 +20,25 @@ def name_of(body: Mapping[str, Any]) -> str:
 
 def reference(body: Mapping[str, Any]) -> Mapping[str, str]:
     """The reference of a Gateway to a ConfigMap with what its pods need; empty where it has none."""
-    infrastructure = (body.get("spec") or {}).get("infrastructure") or {}
-    return infrastructure.get("parametersRef") or {}
+    return _infrastructure(body).get("parametersRef") or {}
 
 
 def with_infrastructure(body: dict[str, Any], what: str, more: Mapping[str, str]) -> dict[str, Any]:
     """A Gateway with more `labels`, `annotations` or `parametersRef` of what is deployed for it."""
-    spec = body.get("spec") or {}
-    infrastructure = spec.get("infrastructure", {})
-    merged = {**infrastructure.get(what, {}), **more}
-    return {**body, "spec": {**spec, "infrastructure": {**infrastructure, what: merged}}}
+    infrastructure = _infrastructure(body)
+    merged = {**(infrastructure.get(what) or {}), **more}
+    return {**body, "spec": {**(body.get("spec") or {}), "infrastructure": {**infrastructure, what: merged}}}
+
+
+def with_defaults(body: dict[str, Any], what: str, defaults: Mapping[str, str]) -> dict[str, Any]:
+    """The same, where what the Gateway states itself is kept."""
+    return with_infrastructure(body, what, {**defaults, **(_infrastructure(body).get(what) or {})})
 
 
 def with_parameters(body: dict[str, Any]) -> dict[str, Any]:
     """A Gateway that refers to the ConfigMap of that name, unless it refers to another."""
-    own = {"group": "", "kind": "ConfigMap", "name": name_of(body)}
-    return with_infrastructure(body, "parametersRef", {**own, **reference(body)})
+    return with_defaults(body, "parametersRef", {"group": "", "kind": "ConfigMap", "name": name_of(body)})
+
+
+def _infrastructure(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (body.get("spec") or {}).get("infrastructure") or {}

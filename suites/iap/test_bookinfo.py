@@ -118,9 +118,8 @@ def test_bookinfo_runs_injected(observe, stage):
             if not service or [port["port"] for port in service["spec"]["ports"]] != [9080]:
                 return f"service {name} is missing, or not on 9080"
         pods = [pod for name in SERVICES for pod in rig.cluster.pods(namespace, f"app={name}")]
-        found = {
-            (pod.labels["app"], pod.labels.get("version", "")) for pod in pods
-        }  # replicas are the cluster's affair
+        # each once: how many replicas there are is the cluster's affair
+        found = {(pod.labels["app"], pod.labels.get("version", "")) for pod in pods}
         versions = sorted(version for app, version in found if app == "reviews")
         if versions != ["v1", "v2", "v3"] or len(found) != 6:
             return f"pods of {len(found)} workloads, reviews: {', '.join(versions)}"

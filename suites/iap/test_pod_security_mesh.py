@@ -70,14 +70,13 @@ def restarted(stage):
     """The page's new pod after its old one was deleted: the namespace admitted it like any new pod."""
     rig = stage.rig
     namespace = rig.overlay.namespace(HOME)
-    old, *others = rig.cluster.pods(namespace, LABEL)
-    before = {pod.name for pod in (old, *others)}
-    rig.cluster.delete("v1", "Pod", old.name, namespace)
+    before = [pod.name for pod in rig.cluster.pods(namespace, LABEL)]
+    rig.cluster.delete("v1", "Pod", before[0], namespace)
 
     def there():
         pods = rig.cluster.pods(namespace, LABEL)
-        made = [pod for pod in pods if pod.name not in before]
-        return bool(made) and all(pod.ready and pod.name != old.name for pod in pods)
+        ready = {pod.name for pod in pods if pod.ready}
+        return ready == {pod.name for pod in pods} - {before[0]} and not ready <= set(before)
 
     if not poll(there, time.monotonic() + rig.applier.timeout_s):
         raise ClusterError(f"no new pod of the page is ready in {namespace}", "see the events there")
