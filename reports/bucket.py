@@ -134,7 +134,14 @@ class Bucket:
             self._client().fput_object(self.name, place, str(folder / name))
 
     def fetch(
-        self, out: Path, files: Sequence[str], since: str, most: int, of: Callable[[bytes], str] = lambda _: "all"
+        self,
+        out: Path,
+        files: Sequence[str],
+        since: str,
+        most: int,
+        of: Callable[[bytes], str] = lambda _: "all",
+        *,
+        several: bool = False,
     ) -> int:
         """Copy these files of the newest runs from it, each into the folder of its run; returns how many runs.
 
@@ -143,6 +150,7 @@ class Bucket:
             since: the first id of a run that is looked for.
             most: number of runs of each cluster.
             of: the beginning of the first file → a name of the run's cluster; empty where the run is not wanted.
+            several: `of` may name more clusters than one; else nothing more is asked for after `most` runs of it.
 
         Raises:
             ReportError: the service does not answer, or refuses it.
@@ -167,6 +175,8 @@ class Bucket:
                 for name in wanted:
                     client.fget_object(self.name, f"{above}{run}/{name}", str(out / run / name))
                 found[cluster] += 1
+                if found[cluster] == most and not several:
+                    break
         return found.total()
 
     def _head(self, client: Minio, name: str) -> bytes:

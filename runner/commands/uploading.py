@@ -48,7 +48,8 @@ def earlier(bucket: Bucket | None, target: Target) -> None:
         return
     since = f"{datetime.now(UTC) - timedelta(days=DAYS):%Y%m%d}"
     try:
-        bucket.fetch(settings.out, (conformance.FILE, news.NOT_SENT), since, MOST, _cluster(target))
+        files, several = (conformance.FILE, news.NOT_SENT), not _name(target)
+        bucket.fetch(settings.out, files, since, MOST, _cluster(target), several=several)
     except ReportError as error:
         if settings.notify.url.get_secret_value():
             print(f"meshproof: {error}; all that is bad counts as new", file=sys.stderr)
@@ -60,7 +61,7 @@ def _cluster(target: Target) -> Callable[[bytes], str]:
     One that does not show it is taken for this one's. In a pod, before the cluster is asked for its uid, only those
     that have a name are known to be others.
     """
-    own = (target.kind, target.settings.cluster_name or target.context())
+    own = (target.kind, _name(target))
 
     def name(head: bytes) -> str:
         its = conformance.target_of(head)
@@ -69,6 +70,11 @@ def _cluster(target: Target) -> Callable[[bytes], str]:
         return cluster_of(its) if (its.kind, its.cluster or its.context) == own else ""
 
     return name
+
+
+def _name(target: Target) -> str:
+    """The name by which reports know the cluster; empty where it has none before it is asked, as in a pod."""
+    return target.settings.cluster_name or target.context()
 
 
 def not_sent(folder: Path, bucket: Bucket | None) -> None:

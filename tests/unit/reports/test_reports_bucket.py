@@ -371,6 +371,23 @@ def test_of_one_cluster_three_runs_are_fetched(
     assert sorted(path.name[9:11] for path in (tmp_path / "out").iterdir()) == ["03", "04", "05"]
 
 
+def test_older_runs_of_a_cluster_with_a_name_are_not_asked_for(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each night, before the first case, the beginnings of a hundred reports were read."""
+    monkeypatch.setattr(uploading, "DAYS", 100_000)
+    asked = []
+    for number in (4, 9):
+        for hour in range(number):
+            run, content = report_at(hour, TargetInfo("live", cluster="eu"), tmp_path)
+            service.objects[f"/proofs/{run}/conformance.json"] = ("", content)
+        wanted = Settings(upload="s3://proofs", out=tmp_path / f"{number}", target="live", cluster_name="eu")
+        before = len(service.signed)
+        uploading.earlier(uploading.bucket(wanted), targets.of(wanted))
+        asked.append(len(service.signed) - before)
+    assert asked[0] == asked[1] > 3
+
+
 @pytest.mark.parametrize(
     "head", [b"", b"{}", b'{\n"target": {,\n', b'{\n"target": {"kind": 3},\n', b'"target": {"kind": "li']
 )
