@@ -17,6 +17,11 @@ def kind_and_name(body: Body) -> str:
     return f"{body['kind']} {'/'.join(filter(None, (meta.get('namespace'), meta['name'])))}"
 
 
+def namespace_of(body: Body) -> str:
+    """Its namespace; that of a manifest which states none is `default`."""
+    return str(body["metadata"].get("namespace") or "default")
+
+
 def spec_of(body: Body) -> Body:
     """Its specification; empty where it has none."""
     return body.get("spec") or {}

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
+from clients.probe.outside import port_of
+
 TIMEOUT_S = 10.0
-_PORTS = {"http": 80, "https": 443}
 
 
 class Visitor:
@@ -27,7 +28,7 @@ class Visitor:
         self._session.trust_env = False
         self._session.verify = roots or True
         self._session.headers["User-Agent"] = user_agent
-        for scheme in _PORTS:
+        for scheme in ("http", "https"):
             self._session.mount(f"{scheme}://", _Elsewhere(places))
 
     def get(self, url: str, *, follow: bool = True, **headers: str) -> requests.Response:
@@ -58,7 +59,7 @@ class _Elsewhere(HTTPAdapter):
         """A connection to the given address."""
         parts = urlsplit(request.url)
         host = parts.hostname or ""
-        where = self._places.get(f"{host}:{parts.port or _PORTS[parts.scheme]}")
+        where = self._places.get(f"{host}:{port_of(request.url)}")
         if where is None:
             raise requests.exceptions.ConnectionError(f"no address is given for {host}")
         tls = {"server_hostname": host, "assert_hostname": host} if parts.scheme == "https" else {}

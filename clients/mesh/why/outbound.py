@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clients.kube.fields import kind_and_name, spec_of
+from clients.kube.fields import kind_and_name, namespace_of, spec_of
 from clients.mesh.destination_rules import tls_mode, tls_settings
 from clients.mesh.why.objects import Json, WorkloadView
 from clients.mesh.why.peers import mode_at
@@ -73,7 +73,7 @@ def short_host(view: PolicyView) -> list[Reason]:
         host = _host(body)
         others = [one for one in view.services if one.name == host]
         if "." not in host and others and not _service(view, body):
-            where = f"is for {host} of {_namespace(body)}, where there is no such Service; {named(others)} is another"
+            where = f"is for {host} of {namespace_of(body)}, where there is no such Service; {named(others)} is another"
             found.append(_of(body, where, _ANYWHERE))
     return found
 
@@ -117,24 +117,20 @@ def dialled_address(view: PolicyView) -> list[Reason]:
 def _served(view: PolicyView) -> Iterator[tuple[Json, ServiceView, WorkloadView]]:
     """DestinationRules that count for some callers of a Service, with each Service's workloads."""
     for body in view.destination_rules:
-        service, namespace = _service(view, body), _namespace(body)
+        service, namespace = _service(view, body), namespace_of(body)
         caller = "" if namespace == view.root else namespace
         if service is not None and rule_of(view, service, caller) is body:
             yield from ((body, service, one) for one in view.workloads if service.serves(one))
 
 
 def _service(view: PolicyView, body: Json) -> ServiceView | None:
-    return service_named(_host(body), _namespace(body), view.services)
+    return service_named(_host(body), namespace_of(body), view.services)
 
 
 def _host(body: Json) -> str:
     return str(spec_of(body).get("host") or "")
 
 
-def _namespace(body: Json) -> str:
-    return str(body["metadata"].get("namespace") or "default")
-
-
 def _of(body: Json, text: str, effects: frozenset[Effect]) -> Reason:
-    about = (str(body["kind"]), _namespace(body), str(body["metadata"]["name"]))
+    about = (str(body["kind"]), namespace_of(body), str(body["metadata"]["name"]))
     return Reason(f"{kind_and_name(body)} {text}", effects, about=about)

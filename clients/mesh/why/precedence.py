@@ -6,7 +6,7 @@ Service's, then the root namespace; of one namespace the most specific host.
 
 from __future__ import annotations
 
-from clients.kube.fields import spec_of
+from clients.kube.fields import namespace_of, spec_of
 from clients.mesh.why.objects import Json
 from clients.mesh.why.services import ServiceView, service_named
 from clients.mesh.why.view import PolicyView
@@ -25,7 +25,7 @@ def rule_of(view: PolicyView, service: ServiceView, caller: str) -> Json | None:
         ranked = [
             (rank, body)
             for body in view.destination_rules
-            if _namespace(body) == namespace and _is_visible(body, caller) and (rank := _rank(body, service))
+            if namespace_of(body) == namespace and _is_visible(body, caller) and (rank := _rank(body, service))
         ]
         if ranked:
             first = max(rank for rank, _ in ranked)
@@ -38,16 +38,12 @@ def rule_of(view: PolicyView, service: ServiceView, caller: str) -> Json | None:
 def _is_visible(body: Json, caller: str) -> bool:
     """Whether the rule is exported to the caller's namespace, or is of it."""
     exported = spec_of(body).get("exportTo") or ["*"]
-    return _namespace(body) == caller or "*" in exported or caller in exported
+    return namespace_of(body) == caller or "*" in exported or caller in exported
 
 
 def _rank(body: Json, service: ServiceView) -> int:
     """How specific the rule's host is, where it means the Service; 0 where it does not."""
     host = str(spec_of(body).get("host") or "")
     if not host.startswith("*"):
-        return _EXACT if service_named(host, _namespace(body), [service]) else 0
+        return _EXACT if service_named(host, namespace_of(body), [service]) else 0
     return len(host) if f"{service.name}.{service.namespace}.svc.cluster.local".endswith(host[1:]) else 0
-
-
-def _namespace(body: Json) -> str:
-    return str(body["metadata"].get("namespace") or "default")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from clients.kube.fields import annotations_of, labels_of, spec_of
+from clients.kube.fields import annotations_of, labels_of, namespace_of, spec_of
 from clients.kube.labels import REVISION_LABEL
 from clients.mesh.why.objects import Json, WorkloadView
 
@@ -23,7 +23,7 @@ def workload_of(body: Json, uninjected: Mapping[str, bool]) -> WorkloadView:
         uninjected: of `uninjected_namespaces`.
     """
     template = _template(body)
-    namespace = str(body["metadata"].get("namespace") or "default")
+    namespace = namespace_of(body)
     meta = template.get("metadata") or {}
     made = WorkloadView.of_spec(namespace, meta, spec_of(template), str(body["metadata"]["name"]))
     stated = {**made.labels, **(meta.get("annotations") or {})}.get(_INJECT, "").lower()
