@@ -143,7 +143,7 @@ def parse(file: Path, data: bytes, digest: str) -> Record:
     except (ValueError, OverflowError):
         raise ReportError(f"{file}: run.started is {found.run.started!r}, which is no time", HINT) from None
     text = started.isoformat(timespec="seconds").replace("+00:00", "Z")
-    rows = {row.case: row for row in _rows(cases, found.objects)}
+    rows = {row.case: row for row in _rows(cases, found.objects, bool(found.run.interrupted))}
     if len(rows) < len(cases):
         raise ReportError(f"{file}: a case is there twice", HINT)
     for name in found.not_run:
@@ -171,13 +171,19 @@ def _whole_characters(data: bytes) -> bytes:
     return json.dumps(files.json_of(data), ensure_ascii=False).encode(errors="replace")
 
 
-def _rows(cases: Iterable[_Case | Evidence], objects: Mapping[str, _Object]) -> Iterable[HistoryRow]:
-    """An object of a case is itself, or a key of `objects`; one that is missing there has no kind."""
+def _rows(cases: Iterable[_Case | Evidence], objects: Mapping[str, _Object], interrupted: bool) -> Iterable[HistoryRow]:
+    """An object of a case is itself, or a key of `objects`; one that is missing there has no kind.
+
+    What an interrupted run left undecided was not run: nothing distinguishes it from what the interruption cut off.
+    """
     for case in cases:
+        judged = mark(case)
+        if interrupted and judged is Mark.INCONCLUSIVE:
+            judged = Mark.NOT_RUN
         applied = (objects.get(item) if isinstance(item, str) else item for item in case.applied)
         kinds = policy_kinds(item for item in applied if item)
         yield HistoryRow(
-            case.id, case.control, case.title, mark(case), case.flaps, case.time_to_stable_s, case.slow, kinds
+            case.id, case.control, case.title, judged, case.flaps, case.time_to_stable_s, case.slow, kinds
         )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import typer
 from clients.model.errors import SettingsError
 from reports import files
 from runner.config.option import Option, options
+from runner.config.settings import CLUSTER as CLUSTER
 from runner.config.settings import ROOT, Settings
 
 Controls = Annotated[list[str] | None, typer.Option("--control", metavar="ID", help="Only this control; repeatable.")]
@@ -32,8 +33,6 @@ Paths = Annotated[
 ]
 Given = dict[str, Any]
 """Settings that the command line gives, by name; None where it gives none."""
-CLUSTER = ("target", "context", "kubeconfig")
-"""Settings that name a cluster."""
 Verb = Callable[..., int]
 
 

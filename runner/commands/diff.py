@@ -43,7 +43,9 @@ def diff(
             raise SettingsError(f"--output {file} has no known ending", f"name a file that ends in {', '.join(FORMS)}")
     sides = [before, *(more_before or ())], [after, *(more_after or ())]
     _check_output(output or (), *sides)
-    difference = compare(*map(_side, sides))
+    runs_before, runs_after = map(_side, sides)
+    _check_apart(runs_before, runs_after)
+    difference = compare(runs_before, runs_after)
     print(difference.text())
     for file in output or ():
         try:
@@ -59,6 +61,13 @@ def _check_output(output: Iterable[Path], *sides: Iterable[Path]) -> None:
     for file in output:
         if files.real(file) in compared:
             raise SettingsError(f"--output {file} is one of the runs that are compared", "name another file")
+
+
+def _check_apart(before: Iterable[Report], after: Iterable[Report]) -> None:
+    """Raise ReportError where a run is on both sides: compared with itself, nothing ever got worse."""
+    both = {one.run.id for one in before} & {one.run.id for one in after}
+    if both:
+        raise ReportError(f"run {min(both)} is on both sides", "name an earlier and a later run")
 
 
 def _side(paths: Iterable[Path]) -> list[Report]:

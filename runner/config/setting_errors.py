@@ -28,6 +28,20 @@ def refuse_unknown_variables(variables: Iterable[str], known: set[str], prefix: 
             raise SettingsError(f"the environment variable {name} is no setting", _did_you_mean(name, known))
 
 
+def refuse_empty(named: Mapping[str, object]) -> None:
+    """Refuse an empty word for a cluster: a job whose own variable is unset would prove the embedded cluster instead.
+
+    Args:
+        named: option or variable that names the cluster → its value.
+
+    Raises:
+        SettingsError: one is empty.
+    """
+    for name, value in named.items():
+        if value == "":
+            raise SettingsError(f"{name} is empty", "name what it stands for, or leave it out")
+
+
 def section_given_whole(text: str, variables: Mapping[str, str], prefix: str, model: type[BaseModel]) -> SettingsError:
     """The error for a variable that gives a section, or a list, as text that is not JSON; never quotes the value.
 

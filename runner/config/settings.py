@@ -28,9 +28,9 @@ from runner.config.ingress_settings import Address, Ingress
 from runner.config.known_failures import KnownEntry
 from runner.config.notify_settings import Notify
 from runner.config.numbers import Number, Whole
-from runner.config.option import Option
+from runner.config.option import Option, options
 from runner.config.paths import AnyPath, anchored
-from runner.config.setting_errors import explain, refuse_unknown_variables, section_given_whole
+from runner.config.setting_errors import explain, refuse_empty, refuse_unknown_variables, section_given_whole
 from runner.config.texts import NAME, OF_NAME, OF_VERSION, VERSION, formed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -40,6 +40,8 @@ SETTLED_VARIABLE = "MESHPROOF_SETTLED"
 """Internal: all settings as JSON, from the command line to the test processes that it starts."""
 NOT_SETTINGS = frozenset({FILE_VARIABLE, SETTLED_VARIABLE, "MESHPROOF_CACHE_DIR"})
 FILE_NAME = "meshproof.toml"
+CLUSTER = ("target", "context", "kubeconfig")
+"""Settings that name a cluster."""
 TARGET = "Target"
 """Heading of the help."""
 
@@ -204,11 +206,15 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
     explicit = {name: value for name, value in (given or {}).items() if value is not None}
     if "notify" in explicit:  # the option has the address alone; the rest may be in the file
         explicit["notify"] = {"url": explicit["notify"]}
+    flags = {name: options(Settings)[name].flags for name in CLUSTER if name in explicit}
+    refuse_empty({flags[name]: explicit[name] for name in flags})
     try:
         if settled := os.environ.get(SETTLED_VARIABLE):
             return Settings.model_validate({**json.loads(settled), **explicit})
         known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | NOT_SETTINGS
         refuse_unknown_variables(os.environ, known, PREFIX)
+        variables = {name: f"{PREFIX}{name.upper()}" for name in CLUSTER if name not in explicit}
+        refuse_empty({variable: os.environ[variable] for variable in variables.values() if variable in os.environ})
         return Settings.model_construct(**dict(_FromSources(**explicit)))
     except ValidationError as error:
         raise explain(error, Settings) from None

@@ -87,10 +87,11 @@ def test_what_json_has_no_number_for_is_no_time_to_compare(
 def test_an_editor_or_a_shell_may_have_written_it_in_another_encoding(
     encoding: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = kept(tmp_path, "one")
-    file.write_text(file.read_text(encoding="utf-8"), encoding=encoding)
+    file, other = kept(tmp_path, "one"), kept(tmp_path, "other")
+    for one in (file, other):
+        one.write_text(one.read_text(encoding="utf-8"), encoding=encoding)
     assert cli.main(["history", str(tmp_path)]) == 0
-    assert cli.main(["diff", str(file), str(file)]) == 0
+    assert cli.main(["diff", str(file), str(other)]) == 0
     assert cli.main(["merge", str(tmp_path)]) == 0
     assert not capsys.readouterr().err
 

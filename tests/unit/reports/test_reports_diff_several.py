@@ -235,7 +235,8 @@ def test_the_command_compares_folders_of_runs_and_writes_what_is_asked_for(
     assert cli.main(["diff", *words]) == 1
     assert "5 and 5 runs" in capsys.readouterr().out
     assert [file.read_text()[:4] for file in files] == ["<!do", "## W", '{\n "']
-    assert cli.main(["diff", str(before), str(before)]) == 0
+    same = saved(tmp_path / "same", *times(30, [1.0]))
+    assert cli.main(["diff", str(before), str(same)]) == 0
 
 
 @pytest.mark.parametrize(
@@ -243,8 +244,10 @@ def test_the_command_compares_folders_of_runs_and_writes_what_is_asked_for(
     [
         (["{}/before", "{}/nothing"], "cannot read"),
         (["{}/before", "{}/empty"], "cannot read"),
-        (["{}/before", "{}/before", "--output", "x.pdf"], "no known ending"),
-        (["{}/before", "{}/before", "--output", "{}/file/x.json"], "cannot write"),
+        (["{}/before", "{}/after", "--output", "x.pdf"], "no known ending"),
+        (["{}/before", "{}/after", "--output", "{}/file/x.json"], "cannot write"),
+        (["{}/before", "{}/before"], "run run-1 is on both sides"),
+        (["{}/before", "{}/after", "--after", "{}/twice/a"], "run run-1 is on both sides"),
         (["{}/before", "{}/twice"], "are of the same run run-1"),
     ],
 )
@@ -252,6 +255,7 @@ def test_bad_input_is_one_line_and_two(
     words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     saved(tmp_path / "before", *times(1, [1.0]))
+    saved(tmp_path / "after", *times(2, [1.0]))
     saved(tmp_path / "twice" / "a", *times(1, [1.0]))
     saved(tmp_path / "twice" / "b", *times(1, [1.0]))
     (tmp_path / "empty").mkdir()

@@ -35,9 +35,11 @@ def case(verdict: Verdict = Verdict.PASS, **more: Any) -> Evidence:
     return Evidence(verdict=verdict, grade=grade, applied=applied, **given)
 
 
-def night(out: Path, number: int, *cases: Evidence, mesh: str = "1.29.1", name: str = "") -> Path:
+def night(
+    out: Path, number: int, *cases: Evidence, mesh: str = "1.29.1", name: str = "", interrupted: str = ""
+) -> Path:
     date = f"2026-{1 + number // 28:02}-{1 + number % 28:02}"
-    run = RunInfo(name or f"run-{number}", f"{date}T02:00:00Z", "meshproof run")
+    run = RunInfo(name or f"run-{number}", f"{date}T02:00:00Z", "meshproof run", interrupted=interrupted)
     report = Report(run, TargetInfo("live", "1.34.4", MeshRecord("istio", mesh), "prod"), cases or (case(),))
     file = out / run.id / conformance.FILE
     conformance.save(report, file)
@@ -229,6 +231,19 @@ def test_a_night_on_which_nothing_was_run_is_not_all_well(tmp_path: Path) -> Non
     text = written.read_text(encoding="utf-8")
     assert "None of 2 controls failed on their last night, 2 were not run on the last one; 2 nights" in text
     assert '<header class="head inconclusive">' in text
+
+
+def test_what_an_interruption_left_undecided_is_no_bad_night(tmp_path: Path) -> None:
+    night(tmp_path, 0, case())
+    failed = case(Verdict.FAIL, id="LAB-B-01", control="LAB-B-01")
+    night(tmp_path, 1, case(Verdict.INCONCLUSIVE), failed, interrupted="SIGTERM")
+    night(tmp_path, 2, case(Verdict.INCONCLUSIVE))
+    update(tmp_path)
+    cluster = json.loads((tmp_path / "history.json").read_bytes())["clusters"][0]
+    strips = {strip["control"]: strip for strip in cluster["strips"]}
+    assert strips["LAB-A-01"]["marks"] == ["pass", "not-run", "inconclusive"]
+    assert strips["LAB-A-01"]["bad_since"] == 2
+    assert strips["LAB-B-01"]["marks"] == [None, "fail", None]  # what failed did so before the interruption
 
 
 def test_what_is_no_longer_selected_is_bad_on_its_own_last_night(tmp_path: Path) -> None:

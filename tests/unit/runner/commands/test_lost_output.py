@@ -53,9 +53,10 @@ def kept(folder: Path, verdict: Verdict) -> Path:
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_comparison_whose_reader_has_gone(unbuffered: str, tmp_path: Path) -> None:
     good, bad = kept(tmp_path / "good", Verdict.PASS), kept(tmp_path / "bad", Verdict.FAIL)
+    same = kept(tmp_path / "same", Verdict.PASS)
     page, verb = tmp_path / "diff.html", [sys.executable, "-m", "runner", "diff"]
     variables = {"PYTHONUNBUFFERED": unbuffered}
-    assert ended([*verb, str(good), str(good), "--output", str(page)], "gone", variables) == (0, "")
+    assert ended([*verb, str(good), str(same), "--output", str(page)], "gone", variables) == (0, "")
     assert page.is_file()
     assert ended([*verb, str(good), str(bad)], "gone", variables) == (1, "")
     assert ended([*verb, str(good), "nowhere"], "gone", variables, joined=True) == (2, "")

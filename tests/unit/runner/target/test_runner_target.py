@@ -109,6 +109,19 @@ def test_a_context_from_the_environment_implies_the_target_too(monkeypatch: pyte
     assert targets.of(load()).kind == "live"
 
 
+@pytest.mark.parametrize("name", ["target", "context", "kubeconfig"])
+def test_an_empty_name_is_not_the_embedded_cluster(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--context "$CONTEXT"` with the variable unset, or a variable of CI that was never set: it conformed."""
+    with pytest.raises(SettingsError, match=f"^--{name} is empty"):
+        load({name: ""})
+    monkeypatch.setenv(f"MESHPROOF_{name.upper()}", "")
+    with pytest.raises(SettingsError, match=f"^MESHPROOF_{name.upper()} is empty"):
+        load()
+    settled = load({name: "embedded" if name == "target" else "kind-a"})
+    monkeypatch.setenv(*settled.handed().popitem())
+    assert load() == settled, "the test processes of a run inherit the empty variable"
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
