@@ -16,6 +16,8 @@ from clients.model.errors import InfrastructureError, MeshproofError
 Stats = tuple[Sample, ...]
 _ANSWER_S = 20.0
 """Seconds for an answer of the admin interface, with the start of the program that asks for it."""
+_INBOUND = "config_dump?resource=dynamic_listeners&name_regex=%5EvirtualInbound%24"
+_ALL = "config_dump?resource=dynamic_listeners"
 
 
 def admin(cluster: Cluster, pod: Pod, path: str) -> str:
@@ -30,6 +32,24 @@ def admin(cluster: Cluster, pod: Pod, path: str) -> str:
     if result.exit_code:
         raise InfrastructureError(f"sidecar of {pod} did not answer {path}: {result.stderr.strip()[:200]}")
     return result.stdout
+
+
+def listeners(cluster: Cluster, pod: Pod) -> tuple[dict[str, Any], bool]:
+    """A proxy's listeners: a sidecar's inbound one, or all where it has none of that name; and whether it is that.
+
+    Raises:
+        InfrastructureError: as for `admin`.
+        MeshproofError: the answer cannot be read.
+    """
+    text = "" if pod.is_gateway else admin(cluster, pod, _INBOUND)
+    inbound = '"filter_chains"' in text
+    if not inbound:  # a gateway's listeners have other names
+        text = admin(cluster, pod, _ALL)
+    try:
+        dump: dict[str, Any] = json.loads(text)
+    except ValueError:
+        raise MeshproofError(f"the proxy of {pod} sent an unreadable configuration") from None
+    return dump, inbound
 
 
 def concurrency(cluster: Cluster, pod: Pod) -> int:

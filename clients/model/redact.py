@@ -36,6 +36,9 @@ _FIELD = re.compile(
 _COOKIES = re.compile(rf"((?<![a-z])(?:set-)?cookie{_QUOTES}\s*[:=]\s*[\[(])((?:\[redacted\]|[^\])])*)", re.IGNORECASE)
 """A list of values, as in the JSON of a header map."""
 _COOKIE = re.compile(rf"((?<![a-z])(set-)?cookie{_QUOTES}\s*[:=]\s*{_QUOTES})([^\"'\r\n]+)", re.IGNORECASE)
+_FIELDS = frozenset({"client-key-data", "client-secret", "client_secret", "token", "password"})
+"""One of these is in whatever `_FIELD` matches."""
+_NAMES = _FIELDS | {"authorization", "bearer", "cookie"}
 _COOKIE_PAIR = re.compile(r"""([^=;\s"',]+=)[^;"'\r\n]*""")
 
 _SHORT_TOKEN = 16
@@ -76,11 +79,29 @@ def redact(text: str) -> str:
     text = _JWT.sub(_jwt, text)
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, REDACTED)
-    text = _AUTHORIZATION.sub(rf"\1{REDACTED}", text)
-    text = _BEARER.sub(rf"\1{REDACTED}", text)
-    text = _FIELD.sub(_field, text)
-    text = _COOKIES.sub(lambda match: match[1] + _hide_pairs(match[2]), text)
-    return _COOKIE.sub(lambda match: match[1] + _hide_pairs(match[3], 1 if match[2] else 0), text)
+    # Most texts name none of these, and to search without regard to case is slow.
+    names = _names_in(text)
+    if "authorization" in names:
+        text = _AUTHORIZATION.sub(rf"\1{REDACTED}", text)
+    if "bearer" in names:
+        text = _BEARER.sub(rf"\1{REDACTED}", text)
+    if names & _FIELDS:
+        text = _FIELD.sub(_field, text)
+    if "cookie" in names:
+        text = _COOKIES.sub(lambda match: match[1] + _hide_pairs(match[2]), text)
+        text = _COOKIE.sub(lambda match: match[1] + _hide_pairs(match[3], 1 if match[2] else 0), text)
+    return text
+
+
+def _names_in(text: str) -> frozenset[str]:
+    """Names of what may be secret that occur in the text, in any case.
+
+    Regular expressions know more spellings of a letter than `lower` (the long s is an s): other alphabets may have any.
+    """
+    if not text.isascii():
+        return _NAMES
+    lower = text.lower()
+    return frozenset(name for name in _NAMES if name in lower)
 
 
 def redact_mapping(obj: Any) -> Any:

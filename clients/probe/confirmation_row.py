@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from clients.model.attempt import Attempt, Phase, Sample
+from clients.model.attempt import Attempt, Phase
 from clients.model.counted import counted
 from clients.model.errors import InfrastructureError
 from clients.model.expect import Expectation
 from clients.model.outcome import TIMED_OUT, TIMEOUTS, Outcome, OutcomeKind, infrastructure, phase_of
 from clients.model.redact import redact
 from clients.probe import ordinary
-from clients.probe.attempts import as_attempt, as_sample
+from clients.probe.attempts import as_attempt
 from clients.probe.confirm import confirmations_after_flaps
 from clients.probe.convergence import ConvergencePolicy
 
@@ -67,6 +67,7 @@ class ConfirmationRow:
         matched_at, wrong_at: the latest times of a match, and of a mismatch that was neither of these two.
         lost: the last infrastructure outcome since the last mismatch.
         probe_s: mean duration of a probe of the last batch.
+        shown: outcomes that are kept whole, with their times; redacted when they are asked for, as that takes long.
     """
 
     probe: ProbeMany
@@ -78,7 +79,7 @@ class ConfirmationRow:
     unchanged: bool
     clock: Callable[[], float]
     attempts: list[Attempt] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
+    shown: list[tuple[Outcome, float]] = field(default_factory=list)
     flaps: int = 0
     contrary: int = 0
     matched: int = 0
@@ -240,6 +241,6 @@ class ConfirmationRow:
         """The newest sample is always the last outcome; the one before it is dropped unless it began something new."""
         before = [(a.summary, a.matched) for a in self.attempts[-2:]]
         repeated = len(before) == 2 and before[0] == before[1]
-        if len(self.samples) > 1 and (repeated or len(self.samples) >= MAX_SAMPLES):
-            self.samples.pop()
-        self.samples.append(as_sample(outcome, attempt.at_s))
+        if len(self.shown) > 1 and (repeated or len(self.shown) >= MAX_SAMPLES):
+            self.shown.pop()
+        self.shown.append((outcome, attempt.at_s))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from clients.model.expect import Expectation
+from clients.probe.attempts import as_sample
 from clients.probe.confirmation_row import ConfirmationRow, ProbeMany
 from clients.probe.convergence import SLOW_SHARE, Convergence, ConvergencePolicy
 
@@ -61,7 +62,7 @@ def converge(
         converged=converged,
         conclusive=converged or row.conclusive,
         attempts=tuple(row.attempts),
-        samples=tuple(row.samples),
+        samples=tuple(as_sample(*one) for one in row.shown),
         flaps=row.flaps,
         confirmations=row.row,
         time_to_first_s=row.first_s,

@@ -5,7 +5,6 @@ Once for each state of a stage (before each step, and when all its cases are pro
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,8 +39,6 @@ _THREADS = 4
 _BY_OTHERS = "changed by another client, or by an admission webhook"
 _SHUT = "no Gateway opens a port of it, so no policy is there that could be compared"
 _OTHERWISE = "its listeners are named as by another control plane than istiod, so they cannot be compared"
-_INBOUND = "config_dump?resource=dynamic_listeners&name_regex=%5EvirtualInbound%24"
-_ALL = "config_dump?resource=dynamic_listeners"
 
 
 @dataclass(frozen=True)
@@ -86,19 +83,40 @@ def look(running: RunningStage, cases: Sequence[Case], *, clock: Callable[[], fl
     items = running.in_force
     if not items or any(seen.problem for seen in running.settled):
         return InForce()
-    common = [_objects(running.rig, items)]
-    if common[0].verdict is FindingVerdict.INCONCLUSIVE:
-        return InForce(tuple(common))  # proxies hold what another client has made of the objects: not the mesh's doing
+    with ThreadPoolExecutor(1) as thread:
+        objects = thread.submit(_objects, running.rig, items)
+        found = _at_proxies(running, cases, items, lambda: objects.done() and _by_others(objects.result()), clock)
+    if _by_others(objects.result()):
+        return InForce((objects.result(),))  # proxies hold what another client has made of it: not the mesh's doing
+    return replace(found, common=(objects.result(), *found.common))
+
+
+def _by_others(objects: Finding) -> bool:
+    return objects.verdict is FindingVerdict.INCONCLUSIVE
+
+
+def _at_proxies(
+    running: RunningStage,
+    cases: Sequence[Case],
+    items: Sequence[Item],
+    given_up: Callable[[], bool],
+    clock: Callable[[], float],
+) -> InForce:
+    """What proxies hold. It is not looked at again where that is `given_up`."""
     policies = [item for item in items if item.kind in KINDS]
     try:
         backends = _backends(running.rig, cases) if policies else {}
         pods = _selected(policies, backends, running.rig.mesh.root)
         by = running.changed_at + running.rig.certainty.policy.budget_s
         deadline = max(clock() + PATIENCE_S, by, lost_api.caught_up_at(running.rig))
-        wrong, unread = _wrong(running.rig, policies, pods, deadline, clock) if pods else ({}, {})
+
+        def lasts() -> bool:
+            return clock() < deadline and not given_up()
+
+        wrong, unread = _wrong(running.rig, policies, pods, lasts) if pods else ({}, {})
     except MeshproofError as error:
-        return InForce((*common, not_checked(PROXIES, error.message)))
-    return InForce(tuple(common), wrong, frozenset(pods), unread, backends)
+        return InForce((not_checked(PROXIES, error.message),))
+    return InForce((), wrong, frozenset(pods), unread, backends)
 
 
 def _objects(rig: Rig, items: Sequence[Item]) -> Finding:
@@ -151,16 +169,16 @@ def _selected(policies: Sequence[Item], backends: dict[str, tuple[Pod, ...]], ro
 
 
 def _wrong(
-    rig: Rig, policies: Sequence[Item], pods: Sequence[Pod], deadline: float, clock: Callable[[], float]
+    rig: Rig, policies: Sequence[Item], pods: Sequence[Pod], lasts: Callable[[], bool]
 ) -> tuple[dict[Pod, str], dict[Pod, str]]:
-    """By pod, how its proxy differs (it is looked at again for a while); and why others cannot be compared."""
+    """By pod, how its proxy differs (it is looked at again while `lasts`); and why others cannot be compared."""
     left, wrong, unread = list(pods), dict[Pod, str](), dict[Pod, str]()
     while left:
         with ThreadPoolExecutor(_THREADS) as threads:
             found = dict(zip(left, threads.map(lambda pod: _difference(rig, policies, pod), left), strict=True))
         unread |= {pod: why for pod, (_, why) in found.items() if why}
         wrong = {pod: text for pod, (text, _) in found.items() if text}
-        left = list(wrong) if clock() < deadline else []
+        left = list(wrong) if lasts() else []
         if left:
             time.sleep(_POLL_S)
     return wrong, {pod: why for pod, why in unread.items() if pod not in wrong}
@@ -171,7 +189,7 @@ def _difference(rig: Rig, policies: Sequence[Item], pod: Pod) -> tuple[str, str]
 
     Modes of mutual TLS are read from the listeners themselves, so they count also where policies cannot be read.
     """
-    bodies, (dump, inbound) = [item.body for item in policies], _dump(rig, pod)
+    bodies, (dump, inbound) = [item.body for item in policies], sidecar.listeners(rig.cluster, pod)
     try:
         return _compared(rig, bodies, pod, dump, inbound=inbound)
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -193,19 +211,6 @@ def _compared(
         found = applied_policies.differences(modes, pod, held, rig.mesh.root)
         return "; ".join(found), "" if found else held.unread
     return "; ".join(found), ""
-
-
-def _dump(rig: Rig, pod: Pod) -> tuple[dict[str, Any], bool]:
-    """A proxy's listeners: a sidecar's inbound one, or all where it has none of that name; and whether it is that."""
-    text = sidecar.admin(rig.cluster, pod, _INBOUND)
-    inbound = '"filter_chains"' in text
-    if not inbound:  # a gateway, whose listeners have other names
-        text = sidecar.admin(rig.cluster, pod, _ALL)
-    try:
-        dump: dict[str, Any] = json.loads(text)
-    except ValueError:
-        raise MeshproofError(f"the proxy of {pod} sent an unreadable configuration") from None
-    return dump, inbound
 
 
 def _gone(rig: Rig, policies: Iterable[dict[str, object]], held: Enforced) -> list[str]:

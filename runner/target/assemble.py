@@ -157,8 +157,9 @@ def own_address(cluster: Cluster) -> str:
 
 
 def external(descriptor: TargetDescriptor) -> ExternalHosts | None:
-    """The external hosts; None where the target has none."""
+    """The external hosts; None where the target has none. Of their log only what is new counts."""
     record = descriptor.outside
     roots = Path(record.roots).read_text(encoding="utf-8") if record.roots else ""
     log = Path(record.log) if record.log else None
-    return ExternalHosts(record.hosts, roots, log, record.more) if record.hosts else None
+    begins = log.stat().st_size if log and log.exists() else 0
+    return ExternalHosts(record.hosts, roots, log, record.more, begins) if record.hosts else None

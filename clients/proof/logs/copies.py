@@ -15,7 +15,7 @@ from clients.mesh.access_logs import accesslog
 from clients.mesh.access_logs.accesslog import AccessLogEntry
 from clients.mesh.access_logs.log_lines import LogLines
 from clients.mesh.access_logs.logs import LogSource
-from clients.mesh.external_hosts import ArrivalEntry
+from clients.mesh.host_log import ArrivalEntry
 from clients.model.addresses import host_of, split
 from clients.model.counted import counted
 from clients.model.decision import Proxy

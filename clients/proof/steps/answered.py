@@ -10,7 +10,7 @@ from clients.mesh import sidecar
 from clients.mesh.access_logs import logs
 from clients.mesh.access_logs.accesslog import AccessLogEntry
 from clients.mesh.access_logs.logs import LogSource
-from clients.mesh.external_hosts import ArrivalEntry
+from clients.mesh.host_log import ArrivalEntry
 from clients.model.addresses import host_of, is_loopback
 from clients.model.attempt import Attempt, Phase
 from clients.model.counted import counted

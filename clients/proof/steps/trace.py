@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from clients.kube.pods import SIDECAR, Pod, addresses_of
 from clients.mesh.access_logs import logs
-from clients.mesh.external_hosts import ArrivalEntry, ExternalHosts
+from clients.mesh.external_hosts import ExternalHosts
+from clients.mesh.host_log import ArrivalEntry
 from clients.model.addresses import host_of
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case

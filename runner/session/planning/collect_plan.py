@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import subprocess
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.model.errors import MeshproofError, SettingsError
+from clients.model.errors import SettingsError
 from runner.config.settings import ROOT, Settings
 from runner.session.planned import PLAN, PlannedTest
 
@@ -48,10 +50,37 @@ def as_asked(config: pytest.Config, wanted: Settings) -> list[PlannedTest]:
     The run itself reports what is wrong with its selection.
     """
     asked = config.invocation_params
-    try:
-        return collect([str(word) for word in asked.args], wanted, asked.dir)
-    except MeshproofError:
-        return []
+    with tempfile.TemporaryDirectory(prefix="meshproof-plan-") as scratch:
+        target = Path(scratch) / "plan.json"
+        _collect_here([*map(str, asked.args), "--meshproof-plan", str(target)], wanted, asked.dir)
+        return list(PLAN.validate_json(target.read_bytes()).values()) if target.exists() else []
+
+
+def _collect_here(words: Sequence[str], wanted: Settings, folder: Path) -> None:
+    """Collect in this process: another one would import everything once more, which takes 2 s before any worker starts.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted. pytest makes an exit code of that, which bad input has as well.
+    """
+    interrupted = _Interrupted()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        patch.chdir(folder)
+        for name, value in wanted.handed().items():
+            patch.setenv(name, value)
+        with contextlib.redirect_stderr(io.StringIO()):
+            pytest.main(["-q", "-s", "--collect-only", "-p", "no:cacheprovider", *words], plugins=[interrupted])
+    if interrupted.seen:
+        raise KeyboardInterrupt
+
+
+class _Interrupted:
+    """A plugin that notes whether pytest was interrupted, and did not end by itself."""
+
+    seen = False
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """`pytest.exit`, and suites that cannot be read, are reported here too, each by an exception of its own."""
+        self.seen = self.seen or excinfo.type is KeyboardInterrupt
 
 
 def _why(lines: Sequence[str]) -> str:

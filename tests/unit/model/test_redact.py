@@ -81,6 +81,28 @@ def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AUTHORIZATION: Basic dXNlcjpwYXNz",
+        "BeArEr abcdefgh12345678.x",
+        "Access_Token=abcdefgh12345678",
+        "PASSWORD: hunter2hunter2",
+        "Client-Secret=abcdefgh12345678",
+        "CLIENT_SECRET=abcdefgh12345678",
+        "client-KEY-data: abcdefgh12345678",
+        "Set-Cookie: a=b1234567",
+        "COOKIE: a=b1234567",
+        "pa\u017f\u017fword: hunter2hunter2",
+        "Author\u0131zation: Basic dXNlcjpwYXNz",
+        "\u00fc acce\u017fs_to\u212aen=abcdefgh12345678",
+    ],
+)
+def test_the_name_of_a_secret_counts_in_every_spelling(text: str) -> None:
+    """Names are looked for first, as the patterns are slow; these know more spellings of a letter than `lower`."""
+    assert "[redacted]" in redact(text)
+
+
 def test_two_tokens_can_be_distinguished() -> None:
     first, second = redact(TOKEN), redact(OTHER_TOKEN)
     assert first != second
