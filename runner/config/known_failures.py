@@ -65,13 +65,13 @@ def checked(entries: Sequence[KnownFailure], controls: Iterable[str]) -> tuple[K
         SettingsError: one names no control, or two are the same.
     """
     ids = tuple(controls)
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for entry in entries:
         if not any(_about(entry, control) for control in ids):
             raise SettingsError(f"the known failure {entry.control} ({entry.origin}) names no control", PLAN)
-        if (entry.control, entry.mesh) in seen:
+        if (key := (entry.control, entry.mesh, entry.observed)) in seen:
             raise SettingsError(f"the known failure {entry.control} ({entry.origin}) is there twice", "remove one")
-        seen.add((entry.control, entry.mesh))
+        seen.add(key)
     return tuple(entries)
 
 

@@ -45,4 +45,25 @@ MUTANTS = (
         "if before is not None and self._rotated(run):",
         ("kube",),
     ),
+    HarnessMutant(
+        "a-hosts-log-that-was-begun-again-is-not-read",
+        "clients/mesh/host_log.py",
+        "            if now != self._file or self._path.stat().st_size < self._read:\n",
+        "            if now is None:\n",
+        ("mesh",),
+    ),
+    HarnessMutant(
+        "a-torn-line-of-a-hosts-log-is-lost",
+        "clients/mesh/host_log.py",
+        "(self._torn + new).split",
+        "new.split",
+        ("mesh",),
+    ),
+    HarnessMutant(
+        "a-handshake-is-a-request",
+        "clients/mesh/host_log.py",
+        'if data.get("event") == "request":',
+        'if data.get("event"):',
+        ("mesh",),
+    ),
 )

@@ -93,4 +93,18 @@ MUTANTS = (
     HarnessMutant(
         "a-stage-may-settle-on-nothing", SETTLING, "if not state.is_changed(case)), None)", "if False), None)"
     ),
+    HarnessMutant(
+        "names-of-secrets-count-in-small-letters-only",
+        "clients/model/redact.py",
+        "    lower = text.lower()\n",
+        "    lower = text\n",
+        ("model",),
+    ),
+    HarnessMutant(
+        "names-of-secrets-count-in-one-alphabet-only",
+        "clients/model/redact.py",
+        "    if not text.isascii():\n        return _NAMES\n",
+        "",
+        ("model",),
+    ),
 )

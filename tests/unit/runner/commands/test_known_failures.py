@@ -50,6 +50,12 @@ def test_an_entry_of_the_file_is_kept_whole(alone: Path) -> None:
     assert Settings.model_validate_json(settings.load().model_dump_json()) == settings.load()
 
 
+def test_one_case_may_fail_in_two_known_ways(alone: Path) -> None:
+    written(alone, f'{GOOD}observed = "200"\n{GOOD}observed = "503"\n')
+    entries = known.entries(targets.of(settings.load()))
+    assert [one.observed for one in entries if one.origin == "meshproof.toml"] == ["200", "503"]
+
+
 @pytest.mark.parametrize(
     ("was", "becomes", "message"),
     [
