@@ -2,121 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 from clients.model.errors import SettingsError
 from tests.e2e.e2e_runs import MESHPROOF, EndedRun, start
-from tests.mutants import outside
+from tests.selfcheck.disturbances import CALM, DISTURBANCES
 from tests.selfcheck.product import say, scratch, sweep, testbed
-from tests.selfcheck.slow_network import slow
 from tests.selfcheck.store import Record, Store
-from tests.selfcheck.unusual_meshes import configured, json_logs_and_traces, logs_of_failures, no_logs
 
 RUNS = 20
-CALM = "calm"
 PATIENCE_S = 3 * 3600.0
 WORKERS = ("-n", "2")
-DEBOUNCE_S = 5
-ISTIOD = ("apps/v1", "Deployment", "istiod", "istio-system")
 _CONTROL = re.compile(r"\[.*")
 MAY_DIFFER = "inconclusive"
 """The one verdict that a disturbed run may have instead, with its cause."""
-
-
-@dataclass(frozen=True)
-class Disturbance:
-    """What is wrong with the machine, the network or the cluster during a run, but not with the mesh's policies.
-
-    Attributes:
-        words: options of the run; `{number}` in them is that of the run.
-    """
-
-    says: str
-    around: Callable[[], AbstractContextManager[None]]
-    words: tuple[str, ...] = ()
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
-
-
-@contextmanager
-def _stress() -> Iterator[None]:
-    """Keep every processor, the memory and the disk busy."""
-    program = shutil.which("stress-ng")
-    if program is None:
-        raise SettingsError("stress-ng is not installed", "apt-get install stress-ng")
-    cpus = str(os.cpu_count() or 1)
-    command = [program, "--quiet", "--cpu", cpus, "--vm", "1", "--vm-bytes", "512M", "--hdd", "1", "--hdd-bytes", "64M"]
-    with scratch() as folder, subprocess.Popen(command, cwd=folder, process_group=0) as running:
-        try:
-            yield
-        finally:
-            running.terminate()
-
-
-@contextmanager
-def _debounced() -> Iterator[None]:
-    """Changes of the mesh's configuration are collected for seconds before istiod sends them."""
-    cluster = outside.administrator()
-    found = cluster.get(*ISTIOD)
-    assert found is not None
-    [container] = found["spec"]["template"]["spec"]["containers"]
-    limits = {"PILOT_DEBOUNCE_AFTER": f"{DEBOUNCE_S}s", "PILOT_DEBOUNCE_MAX": f"{2 * DEBOUNCE_S}s"}
-    kept = [one for one in container["env"] if one["name"] not in limits]
-    changed = [*kept, *({"name": name, "value": value} for name, value in limits.items())]
-    _replace_env(container["name"], changed)
-    try:
-        yield
-    finally:
-        _replace_env(container["name"], container["env"])
-
-
-def _replace_env(name: str, env: list[dict[str, Any]]) -> None:
-    """Set istiod's variables, and wait for its new pod."""
-    cluster = outside.administrator()
-    body = cluster.get(*ISTIOD)
-    assert body is not None
-    for container in body["spec"]["template"]["spec"]["containers"]:
-        if container["name"] == name:
-            container["env"] = env
-    cluster.replace(body)
-
-    def rolled_out() -> bool:
-        now = cluster.get(*ISTIOD)
-        status = (now or {}).get("status", {})
-        seen = status.get("observedGeneration", 0) >= (now or {})["metadata"]["generation"]
-        replicas = [status.get(f"{kind}eplicas") for kind in ("updatedR", "availableR", "r")]
-        return bool(seen and replicas == [1, 1, 1])
-
-    outside.wait("istiod with other variables", rolled_out)
-
-
-DISTURBANCES = {
-    CALM: Disturbance("nothing is disturbed", _nothing),
-    "stress": Disturbance("`stress-ng` keeps processors, memory and disk of the machine busy", _stress),
-    "slow-network": Disturbance("packets between pods take 50 ms longer, and 1 % of them are lost", slow),
-    "debounce": Disturbance(f"istiod collects changes for {DEBOUNCE_S} s before it sends them", _debounced),
-    "reschedule": Disturbance(
-        "pods are deleted and made again between cases", _nothing, ("-p", "tests.selfcheck.reschedule")
-    ),
-    "order": Disturbance("stages and cases follow one another in another order", _nothing, ("--shuffle", "{number}")),
-    "json-logs": Disturbance(
-        "logs in JSON, half of the requests traced, proxies with one thread", configured(json_logs_and_traces)
-    ),
-    "logs-of-failures": Disturbance("proxies log only what failed or was refused", logs_of_failures),
-    "no-logs": Disturbance("proxies write no access log", configured(no_logs)),
-    "two-replicas": Disturbance("each workload has two replicas", _nothing, ("-p", "tests.selfcheck.unusual_meshes")),
-}
 
 
 def selected(only: Sequence[str]) -> list[str]:
@@ -137,13 +39,12 @@ def run(store: Store, only: Sequence[str], runs: int, suites: Sequence[str] = ()
     """Make the runs that the store has no record of: a calm one first, then each disturbance in turn."""
     chosen = selected(only)
     done = {record["id"] for record in store.records()}
-    plan = [f"{number + 1}-{chosen[number % len(chosen)]}" for number in range(runs)]
-    todo = [name for name in plan if name not in done]
+    plan = planned(chosen, runs, suites)
+    todo = {name: place for name, place in plan.items() if name not in done}
     if not todo:
         return
     with testbed() as up:
-        for name in todo:
-            number, _, kind = name.partition("-")
+        for name, (number, kind) in todo.items():
             with scratch() as folder, DISTURBANCES[kind].around():
                 own = (word.format(number=number) for word in DISTURBANCES[kind].words)
                 words = ("run", "--out", "{out}", *WORKERS, *own, *suites)
@@ -152,7 +53,20 @@ def run(store: Store, only: Sequence[str], runs: int, suites: Sequence[str] = ()
             wrong, unsure = differences(calm_run(store, suites) or record, record)
             record |= {"wrong": wrong, "unsure": unsure, "left": sweep(up)}
             store.add(record)
-            say(f"[{plan.index(name) + 1}/{runs}] {described(record)}")
+            say(f"[{number}/{runs}] {described(record)}")
+
+
+def planned(chosen: Sequence[str], runs: int, suites: Sequence[str] = ()) -> dict[str, tuple[int, str]]:
+    """Name of each run → its number and its disturbance, in order.
+
+    The name is the same whichever other disturbances were chosen: a newer run replaces an older one in the page.
+    """
+    plan: dict[str, tuple[int, str]] = {}
+    for number in range(runs):
+        turn, kind = divmod(number, len(chosen))
+        words = (chosen[kind], *([str(turn + 1)] if turn else ()), *suites)
+        plan[" ".join(words)] = (number + 1, chosen[kind])
+    return plan
 
 
 def recorded(name: str, kind: str, ran: EndedRun, suites: Sequence[str]) -> Record:

@@ -240,7 +240,7 @@ def test_a_fault_that_no_test_tries_any_more_is_not_kept() -> None:
 def of_run(kind: str, **verdicts: str) -> store.Record:
     named = {name.replace("_", "-"): verdict for name, verdict in verdicts.items()}
     reasons = dict.fromkeys(named, "the API server does not answer")
-    made: store.Record = {"id": f"1-{kind}", "kind": kind, "suites": [], "verdicts": named, "reasons": reasons}
+    made: store.Record = {"id": kind, "kind": kind, "suites": [], "verdicts": named, "reasons": reasons}
     made |= {"cases": len(named), "wrong": {}, "unsure": {}}
     return made | {"flaps": {"A-01": 2}, "left": [], "took_s": 1.0, "output": "", "exit": 0}
 
@@ -280,26 +280,34 @@ def test_a_failure_of_the_calm_run_is_a_false_alarm_itself(kept: store.Store, mo
     Conducted(monkeypatch, {"A-01": "fail", "A-02": "pass"})
     alarms.run(kept, [alarms.CALM], 1)
     assert alarms.figures(kept)["false_alarms"] == 1
-    assert alarms.problems(kept) == ["run 1-calm: A-01: fail instead of fail: the API server does not answer"]
+    assert alarms.problems(kept) == ["run calm: A-01: fail instead of fail: the API server does not answer"]
 
 
 def test_runs_are_compared_with_the_calm_one_of_the_same_suites(
     kept: store.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept.start(resume=False)
-    kept.add(of_run("calm", A_01="pass", A_02="pass") | {"id": "0-calm"})
+    kept.add(of_run("calm", A_01="pass", A_02="pass") | {"id": "calm before"})
     Conducted(monkeypatch, {"A-01": "pass"}, {"A-01": "pass"}, {"A-01": "pass"})
     alarms.run(kept, ["order"], 2, ["suites/lab"])
     assert (alarms.figures(kept)["false_alarms"], alarms.figures(kept)["runs"]) == (0, 3)
-    alarms.run(kept, ["order"], 3)
-    assert alarms.problems(kept) == ["run 3-calm: A-02: not run instead of pass: "]
+    alarms.run(kept, ["order"], 1)
+    assert alarms.problems(kept) == ["run calm: A-02: not run instead of pass: "]
+
+
+def test_a_run_has_one_name_whichever_others_were_chosen() -> None:
+    """A newer run did not replace an older one in the page, as it had another number."""
+    assert alarms.planned(["calm", "order"], 3) == {"calm": (1, "calm"), "order": (2, "order"), "calm 2": (3, "calm")}
+    assert "order" in alarms.planned([*alarms.DISTURBANCES], alarms.RUNS)
+    assert len(alarms.planned([*alarms.DISTURBANCES], alarms.RUNS)) == alarms.RUNS
+    assert list(alarms.planned(["calm"], 1, ["suites/lab"])) == ["calm suites/lab"]
 
 
 def test_a_run_without_verdicts_is_a_problem(kept: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     kept.start(resume=False)
     Conducted(monkeypatch, {})
     alarms.run(kept, [alarms.CALM], 1)
-    assert alarms.problems(kept) == ["run 1-calm has no verdicts: no network"]
+    assert alarms.problems(kept) == ["run calm has no verdicts: no network"]
 
 
 def test_the_page_keeps_runs_of_other_commits_as_they_were_judged(
