@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.stability_tables import KS
 from clients.model.counted import counted
 from tests.mutants.entry import Area
-from tests.selfcheck import alarms, faults, flips, mutants, same, store
+from tests.selfcheck import alarms, disturbances, faults, flips, mutants, same, store
 from tests.selfcheck.store import ROOT, MergedStore, Record, Store, merged, newest
 
 PAGE = ROOT / "docs" / "trust.md"
@@ -127,7 +127,7 @@ def alarms_section(store: Store) -> str:
         "may differ from that of the calm run at the same commit, except that a disturbed case may be inconclusive, "
         "with its cause."
     )
-    lines += ["", *(f"- {name}: {one.says}." for name, one in alarms.DISTURBANCES.items()), ""]
+    lines += ["", *(f"- {name}: {one.says}." for name, one in disturbances.DISTURBANCES.items()), ""]
     lines += [f"**{known['false_alarms']} false alarms in {known['runs']} runs.**", ""]
     rows = [
         (

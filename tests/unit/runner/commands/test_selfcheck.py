@@ -20,7 +20,7 @@ from clients.model.exit_code import ExitCode
 from runner.commands import child, selfcheck
 from tests.mutants.registry import MESH
 from tests.selfcheck import __main__ as program
-from tests.selfcheck import alarms, faults, flips, mutants, page, product, same, slow_network, store
+from tests.selfcheck import alarms, disturbances, faults, flips, mutants, page, product, same, slow_network, store
 
 pytestmark = pytest.mark.unit
 
@@ -278,7 +278,7 @@ class Conducted:
 def test_a_failure_of_the_calm_run_is_a_false_alarm_itself(kept: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     kept.start(resume=False)
     Conducted(monkeypatch, {"A-01": "fail", "A-02": "pass"})
-    alarms.run(kept, [alarms.CALM], 1)
+    alarms.run(kept, [disturbances.CALM], 1)
     assert alarms.figures(kept)["false_alarms"] == 1
     assert alarms.problems(kept) == ["run calm: A-01: fail instead of fail: the API server does not answer"]
 
@@ -298,15 +298,15 @@ def test_runs_are_compared_with_the_calm_one_of_the_same_suites(
 def test_a_run_has_one_name_whichever_others_were_chosen() -> None:
     """A newer run did not replace an older one in the page, as it had another number."""
     assert alarms.planned(["calm", "order"], 3) == {"calm": (1, "calm"), "order": (2, "order"), "calm 2": (3, "calm")}
-    assert "order" in alarms.planned([*alarms.DISTURBANCES], alarms.RUNS)
-    assert len(alarms.planned([*alarms.DISTURBANCES], alarms.RUNS)) == alarms.RUNS
+    assert "order" in alarms.planned([*disturbances.DISTURBANCES], alarms.RUNS)
+    assert len(alarms.planned([*disturbances.DISTURBANCES], alarms.RUNS)) == alarms.RUNS
     assert list(alarms.planned(["calm"], 1, ["suites/lab"])) == ["calm suites/lab"]
 
 
 def test_a_run_without_verdicts_is_a_problem(kept: store.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     kept.start(resume=False)
     Conducted(monkeypatch, {})
-    alarms.run(kept, [alarms.CALM], 1)
+    alarms.run(kept, [disturbances.CALM], 1)
     assert alarms.problems(kept) == ["run calm has no verdicts: no network"]
 
 
