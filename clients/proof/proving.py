@@ -16,8 +16,8 @@ from clients.proof.stage.running_stage import RunningStage
 
 ProblemOf = Callable[[], str | None]
 """Looks, and returns what is wrong; None when all is as it must be."""
-AFTER_TWIN = "after the twin"
-BY_REQUESTS = frozenset({TWIN, AFTER_TWIN})
+AFTER_TWIN, SAME_CONNECTION, ORDINARY = "after the twin", "same connection", "ordinary requests"
+BY_REQUESTS = frozenset({TWIN, AFTER_TWIN, SAME_CONNECTION, ORDINARY})
 """Names of the findings that fail by what a request met, and by nothing else."""
 
 

@@ -202,4 +202,10 @@ MUTANTS = (
         "host = server or case.probe.destination",
         "host = case.probe.destination",
     ),
+    HarnessMutant(
+        "a-pair-of-requests-needs-its-server",
+        "clients/proof/proving.py",
+        "frozenset({TWIN, AFTER_TWIN, SAME_CONNECTION, ORDINARY})",
+        "frozenset({TWIN, AFTER_TWIN, ORDINARY})",
+    ),
 )

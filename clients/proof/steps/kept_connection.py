@@ -11,10 +11,10 @@ from clients.model.expect import status
 from clients.model.outcome import OutcomeKind
 from clients.model.probe import Probe
 from clients.probe.attempts import attempt_of
-from clients.proof.proving import ProvingCase, inconclusive, of_case
+from clients.proof.proving import SAME_CONNECTION, ProvingCase, inconclusive, of_case
 from clients.proof.unserved import is_late
 
-NAME = "same connection"
+NAME = SAME_CONNECTION
 """Name of the finding."""
 TRIES = 3
 """Pairs of requests, where no server answers the second: a proxy may close its connection for new configuration."""

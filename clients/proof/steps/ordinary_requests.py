@@ -7,9 +7,8 @@ import time
 from clients.model.attempt import Attempt, Phase
 from clients.model.evidence import Finding, FindingVerdict
 from clients.probe.attempts import attempt_of
-from clients.proof.proving import ProvingCase, inconclusive, of_case
+from clients.proof.proving import ORDINARY, ProvingCase, inconclusive, of_case
 
-ORDINARY = "ordinary requests"
 _MORE = 2
 """Probes that are sent where none was ordinary; of so many, one is."""
 

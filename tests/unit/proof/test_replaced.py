@@ -20,6 +20,8 @@ from clients.model.evidence import Evidence, Verdict
 from clients.model.expect import status
 from clients.model.outcome import OutcomeKind
 from clients.model.stage import Observation
+from clients.probe.same_connection import Exchanges
+from clients.proof.steps import kept_connection
 
 pytestmark = pytest.mark.unit
 
@@ -187,6 +189,20 @@ def test_the_twin_of_a_denial_may_have_lost_its_server() -> None:
 
     assert on(make_rig(answer), (pod("b", NEW),), ("a",), DENIAL).verdict is Verdict.INCONCLUSIVE
     assert on(make_rig(answer), (pod("a"),), ("a",), DENIAL).verdict is Verdict.FAIL
+
+
+def test_the_second_request_of_a_connection_may_have_lost_its_server() -> None:
+    """Three cases failed in a run whose pods were replaced meanwhile: the pair of requests found no server."""
+
+    def with_pairs(code: int) -> FakeRig:
+        rig = make_rig()
+        second = replace(answered(code, "second"), reused=True)
+        rig.pairs = [Exchanges(answered(200, "first"), second)] * kept_connection.TRIES
+        return rig
+
+    assert on(with_pairs(503), (pod("b", NEW),), ("a",), DENIAL).verdict is Verdict.INCONCLUSIVE
+    assert on(with_pairs(503), (pod("a"),), ("a",), DENIAL).verdict is Verdict.FAIL, "no pod went away"
+    assert on(with_pairs(200), (pod("b", NEW),), ("a",), DENIAL).verdict is Verdict.FAIL, "it was let in"
 
 
 def seen_before(code: int) -> Observation:
