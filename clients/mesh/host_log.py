@@ -80,20 +80,32 @@ class HostLog:
         """Read what is new. A file that was begun again, as by rotation, is read from its beginning."""
         try:
             now = _identity(self._path)
-            if now != self._file or self._path.stat().st_size < self._read:
-                self._read, self._file, self._torn = 0, now, b""
+            if now != self._file:
+                self._torn += self._rest_of_the_old_one() + b"\n"
+                self._read, self._file = 0, now
+            elif self._path.stat().st_size < self._read:
+                self._read, self._torn = 0, b""
             with self._path.open("rb") as file:
                 file.seek(self._read)
-                new = file.read()
+                added = file.read()
         except OSError as error:
             raise InfrastructureError(f"the log of the external hosts cannot be read: {error.strerror}") from None
-        self._read += len(new)
-        *whole, self._torn = (self._torn + new).split(b"\n")
+        self._read += len(added)
+        *whole, self._torn = (self._torn + added).split(b"\n")
         for line in whole:
             self._take(_parsed(line))
         if last := _parsed(self._torn):  # a whole one, whose end is yet to come
             self._take(last)
             self._torn = b""
+
+    def _rest_of_the_old_one(self) -> bytes:
+        """What came to the file after it was last read and before it was renamed, in the same folder."""
+        for file in self._path.parent.iterdir():
+            if self._file and _identity(file) == self._file:
+                with file.open("rb") as old:
+                    old.seek(self._read)
+                    return old.read()
+        return b""
 
     def _take(self, data: dict[str, Any]) -> None:
         entry, agent = _entry(data), str(data.get("user_agent") or "")

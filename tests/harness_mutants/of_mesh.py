@@ -48,15 +48,15 @@ MUTANTS = (
     HarnessMutant(
         "a-hosts-log-that-was-begun-again-is-not-read",
         "clients/mesh/host_log.py",
-        "            if now != self._file or self._path.stat().st_size < self._read:\n",
+        "            if now != self._file:\n",
         "            if now is None:\n",
         ("mesh",),
     ),
     HarnessMutant(
         "a-torn-line-of-a-hosts-log-is-lost",
         "clients/mesh/host_log.py",
-        "(self._torn + new).split",
-        "new.split",
+        "(self._torn + added).split",
+        "added.split",
         ("mesh",),
     ),
     HarnessMutant(

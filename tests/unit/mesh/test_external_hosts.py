@@ -69,10 +69,16 @@ def test_a_log_that_was_begun_again_is_read_from_its_beginning(way: str, tmp_pat
     file.write_text(line(1) * 5)
     log = HostLog(file)
     assert len(ids(log, "id-1")) == 5
+    with file.open("a") as writer:
+        writer.write('{"event": "requ')
+    assert len(ids(log, "id-1")) == 5
+    late = ["id-3"] if way == "renamed" else []
     if way == "renamed":
+        with file.open("a") as writer:
+            writer.write(f'est"}}\n{line(3)}{{"event":')
         file.rename(tmp_path / "log.1")
     file.write_text(line(2))
-    assert ids(log, "id-1", "id-2") == ["id-1"] * 5 + ["id-2"]
+    assert ids(log, "id-1", "id-2", "id-3") == ["id-1"] * 5 + late + ["id-2"]
 
 
 def test_a_log_may_begin_after_the_run(tmp_path: Path) -> None:
