@@ -1,4 +1,4 @@
-"""The plan of a run, found by a separate pytest that only collects."""
+"""The plan of a run, found by a pytest that only collects: of its own, or in the process of the run."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from clients.model.errors import SettingsError
 from runner.config.settings import ROOT, Settings
 from runner.session.planned import PLAN, PlannedTest
 
+_ONLY = ("-q", "--collect-only", "-p", "no:cacheprovider")
 _INTERNAL = "INTERNALERROR> "
 """Begins the lines of an error that is none of a suite."""
 
@@ -34,11 +35,10 @@ def collect(words: Sequence[str], wanted: Settings, folder: Path | None = None) 
     """
     with tempfile.TemporaryDirectory(prefix="meshproof-plan-") as scratch:
         target = Path(scratch) / "plan.json"
-        command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider"]
-        command += ["--meshproof-plan", str(target), *words]
+        command = [sys.executable, "-m", "pytest", *_ONLY, "--meshproof-plan", str(target), *words]
         home, environment = folder or ROOT, {**os.environ, **wanted.handed()}
         done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
-        planned = list(PLAN.validate_json(target.read_bytes()).values()) if target.exists() else []
+        planned = _read(target)
     if done.returncode or not planned:
         raise SettingsError(_why((done.stdout + done.stderr).splitlines()))
     return planned
@@ -52,25 +52,36 @@ def as_asked(config: pytest.Config, wanted: Settings) -> list[PlannedTest]:
     asked = config.invocation_params
     with tempfile.TemporaryDirectory(prefix="meshproof-plan-") as scratch:
         target = Path(scratch) / "plan.json"
-        _collect_here([*map(str, asked.args), "--meshproof-plan", str(target)], wanted, asked.dir)
-        return list(PLAN.validate_json(target.read_bytes()).values()) if target.exists() else []
+        words = [*_ONLY, "-s", *map(str, asked.args), "--meshproof-plan", str(target)]
+        return _read(target) if _collect_here(words, wanted, asked.dir) else []
 
 
-def _collect_here(words: Sequence[str], wanted: Settings, folder: Path) -> None:
+def _read(plan: Path) -> list[PlannedTest]:
+    return list(PLAN.validate_json(plan.read_bytes()).values()) if plan.exists() else []
+
+
+def _collect_here(words: Sequence[str], wanted: Settings, folder: Path) -> bool:
     """Collect in this process: another one would import everything once more, which takes 2 s before any worker starts.
+
+    Returns whether all was collected.
 
     Raises:
         KeyboardInterrupt: it was interrupted. pytest makes an exit code of that, which bad input has as well.
     """
     interrupted = _Interrupted()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+    shown = io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(shown),
+        contextlib.redirect_stderr(shown),
+    ):
         patch.chdir(folder)
         for name, value in wanted.handed().items():
             patch.setenv(name, value)
-        with contextlib.redirect_stderr(io.StringIO()):
-            pytest.main(["-q", "-s", "--collect-only", "-p", "no:cacheprovider", *words], plugins=[interrupted])
+        code = pytest.main([*words], plugins=[interrupted])
     if interrupted.seen:
         raise KeyboardInterrupt
+    return not code
 
 
 class _Interrupted:

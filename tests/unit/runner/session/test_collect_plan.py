@@ -66,6 +66,7 @@ def test_a_run_collects_in_its_own_process_and_leaves_no_trace(folder: Path, cap
     assert [one.id for one in as_asked(asked(folder, "test_good.py"), Settings())] == ["LAB-PERM-01"]
     assert as_asked(asked(folder, "test_good.py", "-k", "no_such_test"), Settings()) == []
     assert as_asked(asked(folder, "test_bad.py"), Settings()) == [], "the run itself names the mistake"
+    assert as_asked(asked(folder, "."), Settings()) == [], "nor is a plan of the others one"
     assert as_asked(asked(folder, "--no-such-option"), Settings()) == []
     assert (Path.cwd(), dict(os.environ)) == (here, variables)
     assert set(path) <= set(sys.path)
