@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 
 from clients.mesh.host_log import ArrivalEntry, HostLog
 from clients.model.addresses import canonical as as_address
@@ -20,16 +18,14 @@ class ExternalHosts:
         hosts: name to address; an empty address where it is not known. `open.example.com` is another address of
             example.com, which the network lets every pod reach.
         roots: certificates (PEM) by which the hosts' own are to be verified.
-        log: the servers' own log, one JSON object a line, written before the answer; None where it cannot be read.
+        log: the servers' own log; None where it cannot be read.
         more: further addresses of some hosts.
-        log_begins: bytes of the log that were there before the run, which are not read.
     """
 
     hosts: Mapping[str, str] = field(default_factory=dict)
     roots: str = ""
-    log: Path | None = None
+    log: HostLog | None = None
     more: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    log_begins: int = 0
 
     def knows(self, host: str) -> bool:
         """Whether a name or an address is that of an external host."""
@@ -46,7 +42,7 @@ class ExternalHosts:
         Raises:
             InfrastructureError: there is no log, or it cannot be read.
         """
-        return self._log.of_requests(ids)
+        return self._own_log.of_requests(ids)
 
     def of_peers(self, peers: Set[str]) -> list[ArrivalEntry]:
         """What the servers logged of all requests from these canonical addresses, in order, with their ids.
@@ -54,10 +50,10 @@ class ExternalHosts:
         Raises:
             InfrastructureError: there is no log, or it cannot be read.
         """
-        return self._log.of_peers(peers)
+        return self._own_log.of_peers(peers)
 
-    @cached_property
-    def _log(self) -> HostLog:
+    @property
+    def _own_log(self) -> HostLog:
         if self.log is None:
             raise InfrastructureError("the log of the external hosts is not available")
-        return HostLog(self.log, self.log_begins)
+        return self.log

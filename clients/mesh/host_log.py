@@ -42,7 +42,7 @@ class ArrivalEntry:
 
 
 class HostLog:
-    """What the log has since a place in it. It may be read by several threads."""
+    """What the log has since a place in it: one JSON object a line, written before the answer. Threads may share it."""
 
     def __init__(self, path: Path, begins: int = 0) -> None:
         """`begins` counts bytes: those before it were there before the run, and are not read."""
@@ -53,6 +53,11 @@ class HostLog:
         self._entries: list[tuple[ArrivalEntry, str]] = []
         """Each with its user agent."""
         self._by_id, self._by_peer = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+
+    @classmethod
+    def from_now(cls, path: Path) -> HostLog:
+        """What will come to this file, which need not be there yet."""
+        return cls(path, path.stat().st_size if path.exists() else 0)
 
     def of_requests(self, ids: Set[str]) -> list[ArrivalEntry]:
         """Entries of these requests, in order, with the ids by which they were sent.

@@ -19,6 +19,7 @@ from clients.kube.cluster_time import ClusterTime
 from clients.mesh.capabilities.capabilities import CapabilityName
 from clients.mesh.egress_gateway import EgressGateway
 from clients.mesh.external_hosts import ExternalHosts
+from clients.mesh.host_log import HostLog
 from clients.mesh.istioctl import Analyzer
 from clients.model.errors import ClusterError
 from clients.probe import outside
@@ -160,6 +161,5 @@ def external(descriptor: TargetDescriptor) -> ExternalHosts | None:
     """The external hosts; None where the target has none. Of their log only what is new counts."""
     record = descriptor.outside
     roots = Path(record.roots).read_text(encoding="utf-8") if record.roots else ""
-    log = Path(record.log) if record.log else None
-    begins = log.stat().st_size if log and log.exists() else 0
-    return ExternalHosts(record.hosts, roots, log, record.more, begins) if record.hosts else None
+    log = HostLog.from_now(Path(record.log)) if record.log else None
+    return ExternalHosts(record.hosts, roots, log, record.more) if record.hosts else None

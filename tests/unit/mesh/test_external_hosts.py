@@ -28,7 +28,7 @@ def test_requests_of_a_client_are_found_by_its_address(peer: str, logged: str, t
         {"event": "request", "request_id": str(number), "peer": one} for number, one in enumerate((logged, *others))
     ]
     (tmp_path / "log").write_text("\n".join(map(json.dumps, lines)))
-    found = ExternalHosts(log=tmp_path / "log").of_peers({peer})
+    found = ExternalHosts(log=HostLog(tmp_path / "log")).of_peers({peer})
     assert [one.request_id for one in found] == ["0"]
 
 
@@ -44,7 +44,7 @@ def test_what_was_there_before_the_run_is_not_read(tmp_path: Path) -> None:
     """A log of months was read whole for each case."""
     file = tmp_path / "log"
     file.write_text(line(1) * 3)
-    log = HostLog(file, file.stat().st_size)
+    log = HostLog.from_now(file)
     assert ids(log, "id-1", "id-2") == []
     with file.open("a") as writer:
         writer.write(line(2) + line(1))

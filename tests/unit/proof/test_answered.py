@@ -18,6 +18,7 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.access_logs import logs
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
+from clients.mesh.host_log import HostLog
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
 from clients.model.decision import Proxy
@@ -353,7 +354,7 @@ def test_a_proxy_that_has_to_answer_by_itself_is_stated() -> None:
 def test_an_external_host_answers_at_its_own_address(tmp_path: Path, local: str, expected: FindingVerdict) -> None:
     lines = [json.dumps({"request_id": name, "peer": "10.0.0.5:4000", "local": local}) for name in NAMES]
     (tmp_path / "log").write_text("\n".join(lines if local else []))
-    external = replace(HOSTS, log=tmp_path / "log", more={"example.com": ["2001:db8:0::10"]})
+    external = replace(HOSTS, log=HostLog(tmp_path / "log"), more={"example.com": ["2001:db8:0::10"]})
     found = prove(lambda *_: None, OUTWARD, external=external)
     assert verdict(*found) is expected
 

@@ -20,6 +20,7 @@ from clients.mesh import sidecar
 from clients.mesh.access_logs import accesslog
 from clients.mesh.access_logs.logs import LogSource
 from clients.mesh.external_hosts import ExternalHosts
+from clients.mesh.host_log import HostLog
 from clients.model import addresses
 from clients.model.case import Case
 from clients.model.errors import InfrastructureError
@@ -226,7 +227,7 @@ def outward(tmp_path: Path, arrived: Sequence[tuple[str, str]], logged: Sequence
     ]
     (tmp_path / "log").write_text("\n".join(lines))
     rig: Any = FakeRig(lambda _, name: answered(200, name), sent_ids=set(MARKED), gateways=[gateway])
-    rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=tmp_path / "log")
+    rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=HostLog(tmp_path / "log"))
     rig.cluster.logs_of[("gateway-1", SIDECAR)] = list(logged)
     running: Any = SimpleNamespace(rig=rig, since=0.0, changed_at=0.0)
     seen: Any = SimpleNamespace(attempts=(), last=None)
@@ -300,7 +301,7 @@ def at_host(
     rig: Any = FakeRig(lambda _, name: answered(200, name), sent_ids=set(MARKED))
     rig.sent_at = {name: time.monotonic() + at for name, _, at in arrived if name in MARKED}
     rig.pods = lambda _: [CLIENTS]
-    rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=tmp_path / "log")
+    rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=HostLog(tmp_path / "log"))
     running: Any = SimpleNamespace(rig=rig, since=time.monotonic() - 1.0, changed_at=0.0)
     seen: Any = SimpleNamespace(attempts=(), last=None)
     case = replace(CASE, probe=CLIENT.get("http://example.com/"))

@@ -16,6 +16,7 @@ from clients.kube.pods import SIDECAR
 from clients.mesh import sidecar
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
+from clients.mesh.host_log import HostLog
 from clients.model.attempt import Phase
 from clients.model.case import Case
 from clients.model.decision import Proxy
@@ -305,7 +306,7 @@ def outward(tmp_path: Path, *, arrives: bool) -> Evidence:
         return answered(502, name)
 
     rig = make_rig(answer)
-    rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=log)
+    rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=HostLog(log) if log else None)
     refused = CLIENT.get("http://example.com/")
     return prove(rig, Case("X-2", refused, status(502), twin=replace(refused, token="valid")))
 
@@ -380,7 +381,7 @@ def test_the_silence_of_an_external_server_needs_its_log(
         return answered(200 if probe.token else 502, name)
 
     rig = make_rig(answer)
-    rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=log)
+    rig.external = ExternalHosts({"example.com": "198.51.100.10"}, log=HostLog(log) if log else None)
     refused = CLIENT.get("http://example.com/")
     evidence = prove(rig, Case("X-2", refused, status(502), twin=replace(refused, token="valid")))
     assert (evidence.verdict, evidence.grade) == (verdict, grade)

@@ -14,6 +14,7 @@ from cluster_fakes import CLIENT, SERVER_POD, SERVICE_ADDRESS, FakeRig, answered
 from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
+from clients.mesh.host_log import HostLog
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
 from clients.model.decision import Proxy
@@ -126,7 +127,9 @@ def test_a_request_that_the_egress_gateway_sent_to_another_server_was_answered_t
     to: str, made: Case, log: Path | None, wrong: bool
 ) -> None:
     rig = make_rig()
-    rig.external = ExternalHosts({"example.com": HOST, "httpbin.org": "198.51.100.20"}, log=log)
+    rig.external = ExternalHosts(
+        {"example.com": HOST, "httpbin.org": "198.51.100.20"}, log=HostLog(log) if log else None
+    )
     rig.gateways = [GATEWAY_POD]
     lines = [entry(name, "200", "via_upstream", f"{to}:80").replace("inbound|8080||", OUTBOUND) for name in NAMES]
     rig.cluster.logs_of["gateway-1", SIDECAR] = lines

@@ -15,6 +15,7 @@ from clients.kube.pods import SIDECAR, Pod
 from clients.mesh.access_logs import logs
 from clients.mesh.discovery import MeshInfo
 from clients.mesh.external_hosts import ExternalHosts
+from clients.mesh.host_log import HostLog
 from clients.model.attempt import Attempt, Phase
 from clients.model.case import Case
 from clients.model.decision import Proxy
@@ -313,7 +314,7 @@ def arrived(name: str, peer: str, **more: object) -> str:
 def test_an_arrival_must_be_as_stated(tmp_path: Path, line: str, verdict: FindingVerdict) -> None:
     made = rig()
     (tmp_path / "log").write_text(line + "\n")
-    made.external = ExternalHosts(HOSTS, log=tmp_path / "log")
+    made.external = ExternalHosts(HOSTS, log=HostLog(tmp_path / "log"))
     arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
     assert follow(made, sent("a"), arrival=arrival).verdict is verdict
 
@@ -333,7 +334,7 @@ def test_an_arrival_by_ipv6_is_known_by_its_addresses(
     made = rig()
     made.gateways = [replace(GATEWAY_POD, ip="10.0.9.9", more_ips=("fd00::9",))]
     (tmp_path / "log").write_text(arrived("a", peer, local=local) + "\n")
-    made.external = ExternalHosts({"example.com": "2001:db8:0:0::10"}, log=tmp_path / "log")
+    made.external = ExternalHosts({"example.com": "2001:db8:0:0::10"}, log=HostLog(tmp_path / "log"))
     arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
     assert follow(made, sent("a"), arrival=arrival).verdict is expected
 
@@ -351,7 +352,7 @@ def test_a_foreign_server_must_be_stated(tmp_path: Path, local: str, at: str, ve
     made = rig()
     (tmp_path / "log").write_text(arrived("a", "10.0.9.9:50000", local=local) + "\n")
     hosts = {"example.com": "198.51.100.10", "httpbin.org": "198.51.100.20"}
-    made.external = ExternalHosts(hosts, log=tmp_path / "log")
+    made.external = ExternalHosts(hosts, log=HostLog(tmp_path / "log"))
     arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com", server=at)
     assert follow(made, sent("a"), arrival=arrival).verdict is verdict
 
@@ -359,7 +360,7 @@ def test_a_foreign_server_must_be_stated(tmp_path: Path, local: str, at: str, ve
 def test_a_pod_of_the_gateway_that_has_gone_since_is_the_gateway(tmp_path: Path) -> None:
     made = rig()
     (tmp_path / "log").write_text(arrived("a", "10.0.9.7:50000") + "\n")
-    made.external = ExternalHosts(HOSTS, log=tmp_path / "log")
+    made.external = ExternalHosts(HOSTS, log=HostLog(tmp_path / "log"))
     through = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
     assert follow(made, sent("a"), arrival=through).verdict is FindingVerdict.FAIL
     made.left = {replace(GATEWAY_POD, name="gateway-0", ip="10.0.9.7"): 1.0}
@@ -375,7 +376,7 @@ def test_an_arrival_that_cannot_be_looked_up_is_not_checked(external: ExternalHo
 
 def test_a_log_of_the_servers_that_cannot_be_read_proves_nothing(tmp_path: Path) -> None:
     made = rig()
-    made.external = ExternalHosts(HOSTS, log=tmp_path / "gone")
+    made.external = ExternalHosts(HOSTS, log=HostLog(tmp_path / "gone"))
     assert follow(made, sent("a"), arrival=ServerLogExpectation(Proxy.GATEWAY)).verdict is FindingVerdict.INCONCLUSIVE
 
 
@@ -413,7 +414,7 @@ def test_a_foreign_server_may_be_pinned(tmp_path: Path) -> None:
     made = rig()
     hosts = {**HOSTS, "httpbin.org": "198.51.100.20"}
     (tmp_path / "log").write_text(arrived("a", "10.0.9.9:50000", local="198.51.100.20:443") + "\n")
-    made.external = ExternalHosts(hosts, log=tmp_path / "log")
+    made.external = ExternalHosts(hosts, log=HostLog(tmp_path / "log"))
     arrival = ServerLogExpectation(Proxy.GATEWAY, tls=True, sni="example.com")
     assert follow(made, sent("a"), arrival=arrival).verdict is FindingVerdict.FAIL
     by_design = replace(arrival, server="httpbin.org")
@@ -424,7 +425,7 @@ def test_a_row_of_ordinary_requests_alone_shows_nothing_of_where_they_arrived(tm
     """One confirmation may be one that only looks like a user's: "0 of 0 did not arrive" was a failure of the mesh."""
     made = rig()
     (tmp_path / "log").write_text("")
-    made.external = ExternalHosts(HOSTS, log=tmp_path / "log")
+    made.external = ExternalHosts(HOSTS, log=HostLog(tmp_path / "log"))
     ordinary = Requests((replace(attempt("a"), ordinary=True),))
     assert follow(made, ordinary, arrival=ServerLogExpectation(Proxy.GATEWAY)).verdict is FindingVerdict.INCONCLUSIVE
 
