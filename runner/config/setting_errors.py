@@ -39,7 +39,7 @@ def refuse_empty(named: Mapping[str, object]) -> None:
     """
     for name, value in named.items():
         if value == "":
-            raise SettingsError(f"{name} is empty", "name what it stands for, or leave it out")
+            raise SettingsError(f"{name} is empty", "give it a value, or leave it out")
 
 
 def section_given_whole(text: str, variables: Mapping[str, str], prefix: str, model: type[BaseModel]) -> SettingsError:

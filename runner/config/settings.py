@@ -206,15 +206,15 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
     explicit = {name: value for name, value in (given or {}).items() if value is not None}
     if "notify" in explicit:  # the option has the address alone; the rest may be in the file
         explicit["notify"] = {"url": explicit["notify"]}
-    flags = {name: options(Settings)[name].flags for name in CLUSTER if name in explicit}
-    refuse_empty({flags[name]: explicit[name] for name in flags})
+    described = options(Settings)
+    refuse_empty({described[name].flags: explicit[name] for name in CLUSTER if name in explicit})
     try:
         if settled := os.environ.get(SETTLED_VARIABLE):
             return Settings.model_validate({**json.loads(settled), **explicit})
         known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | NOT_SETTINGS
         refuse_unknown_variables(os.environ, known, PREFIX)
-        variables = {name: f"{PREFIX}{name.upper()}" for name in CLUSTER if name not in explicit}
-        refuse_empty({variable: os.environ[variable] for variable in variables.values() if variable in os.environ})
+        variables = [f"{PREFIX}{name.upper()}" for name in CLUSTER if name not in explicit]
+        refuse_empty({variable: os.environ.get(variable) for variable in variables})
         return Settings.model_construct(**dict(_FromSources(**explicit)))
     except ValidationError as error:
         raise explain(error, Settings) from None

@@ -14,8 +14,6 @@ from clients.probe.attempts import attempt_of
 from clients.proof.proving import SAME_CONNECTION, ProvingCase, inconclusive, of_case
 from clients.proof.unserved import is_late
 
-NAME = SAME_CONNECTION
-"""Name of the finding."""
 TRIES = 3
 """Pairs of requests, where no server answers the second: a proxy may close its connection for new configuration."""
 
@@ -48,7 +46,7 @@ def _tried(proving: ProvingCase, twin: Probe) -> tuple[list[Finding], bool]:
     try:
         pair = proving.rig.prober.on_one_connection(twin, case.probe, case.control)
     except MeshproofError as error:
-        return [inconclusive(NAME, error.message)], False
+        return [inconclusive(SAME_CONNECTION, error.message)], False
     if pair is None:
         return [], False
     shared = pair.reused and not (case.twin_expect or status(200)).problem(pair.first)
@@ -60,6 +58,6 @@ def _tried(proving: ProvingCase, twin: Probe) -> tuple[list[Finding], bool]:
     if not attempt.matched:
         verdict = FindingVerdict.FAIL if attempt.ran else FindingVerdict.INCONCLUSIVE
         again = not attempt.ran or is_late(attempt, pair.second, case.expect)
-        return [Finding(NAME, f"after the twin's request: {attempt.problem}", verdict)], again
+        return [Finding(SAME_CONNECTION, f"after the twin's request: {attempt.problem}", verdict)], again
     text = f"after the twin's request it still got {attempt.summary}"
-    return ([Finding(NAME, text, FindingVerdict.PASS)] if shared else []), False
+    return ([Finding(SAME_CONNECTION, text, FindingVerdict.PASS)] if shared else []), False

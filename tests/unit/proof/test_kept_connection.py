@@ -14,10 +14,10 @@ from clients.model.evidence import Evidence, Verdict
 from clients.model.expect import RBAC_DENIED, no_reply
 from clients.model.outcome import Outcome, OutcomeKind
 from clients.probe.same_connection import Exchanges
+from clients.proof.proving import SAME_CONNECTION
 from clients.proof.steps import kept_connection
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("quickly")]
-NAME = kept_connection.NAME
 
 
 def proven(pair: Exchanges | None) -> Evidence:
@@ -35,7 +35,7 @@ def sent(second: Outcome, *, reused: bool = True, first: int = 200) -> Exchanges
 def test_a_refusal_on_the_connection_of_the_twin_is_found() -> None:
     evidence = proven(sent(answered(403, "second", RBAC_DENIED)))
     assert evidence.verdict is Verdict.PASS
-    assert "still got 403" in texts(evidence)[NAME]
+    assert "still got 403" in texts(evidence)[SAME_CONNECTION]
     assert "second" in {attempt.request_id for attempt in evidence.attempts}, "the backend must not have it"
 
 
@@ -57,7 +57,7 @@ def test_a_door_that_remembers_the_twin_fails_the_denial() -> None:
 def test_what_shares_no_connection_has_no_finding(pair: Exchanges | None) -> None:
     evidence = proven(pair)
     assert evidence.verdict is Verdict.PASS
-    assert NAME not in texts(evidence)
+    assert SAME_CONNECTION not in texts(evidence)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_lost_answer_is_asked_for_again() -> None:
     rig = make_rig()
     rig.refuse_in_log("second", "rbac_access_denied_matched_policy[none]")
     rig.pairs = [sent(lost("first try")), sent(answered(403, "second", RBAC_DENIED))]
-    assert NAME in texts(evidence := prove(rig, DENIAL))
+    assert SAME_CONNECTION in texts(evidence := prove(rig, DENIAL))
     assert evidence.verdict is Verdict.PASS
 
 
